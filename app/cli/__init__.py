@@ -1,0 +1,34 @@
+"""The command line, `dx-bridge`: one module a command, imported when it is called."""
+
+from importlib import import_module
+
+import click
+
+_COMMANDS = ("serve", "work", "map", "replay", "check", "status", "sandbox", "refold", "db")
+
+
+class _Commands(click.Group):
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"app.cli.{name}").command
+        return command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dx-incident-bridge")
+def main() -> None:
+    """Bring every incident of PagerDuty, Opsgenie and Jira Service Management into DX.
+
+    Settings come from the environment, or from a file `.env` in this folder; README.md lists them.
+
+    \b
+    First steps:
+      dx-bridge check       what is missing, and what to do about it
+      dx-bridge serve       the whole bridge; point a vendor's webhook at /webhooks/<source>
+      dx-bridge status      what has been received and delivered
+      dx-bridge map FILE    what a webhook body would become in DX; touches nothing
+    """

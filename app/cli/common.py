@@ -1,0 +1,58 @@
+"""What several commands share."""
+
+import sys
+import time
+
+import click
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.errors import DatabaseNotReadyError, SettingsError
+from app.logs import configure
+from app.settings import Settings, load_settings
+from app.store.engine import connect
+from app.store.migrate import UPGRADE, is_current, upgrade_if_own
+
+_PATIENCE_SECONDS = 60
+
+
+def settings_or_exit() -> Settings:
+    """Return the settings with logging configured; with any problem, print all of them and exit 1."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        click.echo("These settings need repair:", err=True)
+        for problem in error.problems:
+            click.echo(f"  {problem}", err=True)
+        sys.exit(1)
+    configure(settings.log_level)
+    return settings
+
+
+def migrated_or_exit(settings: Settings) -> None:
+    """Migrate an own database; wait a minute for the release step of an older PostgreSQL, then exit 1."""
+    engine, until = connect(settings.database_url), time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return upgrade_if_own(engine)
+        except (DatabaseNotReadyError, SQLAlchemyError) as error:
+            if time.monotonic() > until:
+                sys.exit(f"The database is not ready: {_first_line(error)}")
+            time.sleep(1)
+        finally:
+            engine.dispose()
+
+
+def current_or_exit(settings: Settings) -> Engine:
+    """Return the engine of a database with this version's schema; exit 1 where it has another or none."""
+    engine = connect(settings.database_url)
+    try:
+        if is_current(engine):
+            return engine
+    except SQLAlchemyError as error:
+        sys.exit(f"The database does not answer: {_first_line(error)}")
+    sys.exit(f"The database has no or an older schema: run `{UPGRADE}`.")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]

@@ -1,0 +1,38 @@
+"""`dx-bridge db`: migrations and retention."""
+
+import time
+
+import click
+
+from app.cli.common import current_or_exit, settings_or_exit
+from app.store import migrate
+from app.store.engine import connect
+from app.store.purge import purge
+from mappers.fields import SECOND
+
+_DAY = 86_400 * SECOND
+
+
+@click.group("db")
+def command() -> None:
+    """Migrate the database; purge old events."""
+
+
+@command.command("upgrade")
+def upgrade() -> None:
+    """Bring the database to this version's schema; run it as the release step of a deploy."""
+    engine = connect(settings_or_exit().database_url)
+    migrate.upgrade(engine)
+    click.echo(f"The database is at schema {migrate.head()}.")
+
+
+@command.command("purge")
+def purge_events() -> None:
+    """Delete the raw events of incidents whose last one is older than EVENT_RETENTION_DAYS.
+
+    Incidents stay, and events not yet folded.
+    """
+    settings = settings_or_exit()
+    before = time.time_ns() - settings.event_retention_days * _DAY
+    purged = purge(current_or_exit(settings), before)
+    click.echo(f"{purged} events purged.")

@@ -1,0 +1,22 @@
+"""`dx-bridge status`: counts and the sender's state."""
+
+import click
+import orjson
+
+from app.cli.common import current_or_exit, settings_or_exit
+from app.store.engine import reading
+from app.web.stats import stats
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, the same as /api/v1/stats.")
+def command(as_json: bool) -> None:
+    """Print what has been received and delivered, and whether the sender is well."""
+    settings = settings_or_exit()
+    with reading(current_or_exit(settings)).begin() as connection:
+        counted = stats(connection)
+    if as_json:
+        click.echo(orjson.dumps(counted).decode())
+        return
+    for group, values in counted.items():
+        click.echo(f"{group:<10} " + "  ".join(f"{name} {value}" for name, value in values.items() if value != ""))

@@ -1,0 +1,225 @@
+"""Incidents to DX: claim what is due, call DX from a few threads, settle the answers.
+
+Only the pipeline's own thread touches the database; the threads of the pool do nothing but HTTP.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+from random import Random
+from threading import Event, local
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from app import retry
+from app.answers import Answer
+from app.clock import Clock
+from app.dx import DX, LeaseLostError
+from app.settings import Secret
+from app.store import deliveries, sender
+from app.store.deliveries import Call, Claim
+from app.store.engine import reading
+from mappers.fields import SECOND
+
+log = structlog.get_logger()
+
+UNKNOWN = Answer("not_now", "failed", "the call ended in an unforeseen error", unfinished=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where to deliver, and how; times in seconds."""
+
+    base_url: str
+    token: Secret
+    timeout: float
+    outlive: float
+    concurrency: int
+    max_rps: float
+
+
+class Deliverer:
+    """Delivers due incidents with at most `concurrency` calls in flight."""
+
+    def __init__(self, engine: Engine, to: Destination, clock: Clock, random: Random) -> None:
+        self._engine, self._to, self._clock, self._random = engine, to, clock, random
+        self._pool = ThreadPoolExecutor(to.concurrency, thread_name_prefix="deliver")
+        self._clients = local()
+        self._results: SimpleQueue[Call | Claim] = SimpleQueue()
+        self._answered: list[Call | Claim] = []
+        self._in_flight = 0
+        self._stopping = Event()
+        self._seen_leases: dict[str, float] = {}
+
+    def turn(self) -> bool:
+        """Settle what has been answered, then claim and begin what is due; return whether anything was."""
+        settled = self.settle()
+        return self._claim() or settled
+
+    @property
+    def idle(self) -> bool:
+        """Whether no call is under way and no answer waits to be settled."""
+        return self._in_flight == 0
+
+    @property
+    def has_results(self) -> bool:
+        """Whether answers wait to be settled."""
+        return not self._results.empty()
+
+    def has_work(self) -> bool:
+        """Whether anything is due, under way, or leased by somebody."""
+        with reading(self._engine).begin() as connection:
+            due = deliveries.is_due(connection, self._clock.wall())
+            return due or self._in_flight > 0 or bool(deliveries.leases(connection))
+
+    def stop(self) -> None:
+        """Begin no further call; those under way go on, and `settle` takes their answers."""
+        self._stopping.set()
+
+    def settle(self) -> bool:
+        """Settle all answers at hand in one transaction."""
+        self._answered += _drain(self._results)  # kept until committed: the database may fail meanwhile
+        if not self._answered:
+            return False
+        with self._engine.begin() as connection:
+            for result in self._answered:
+                if isinstance(result, Claim):
+                    deliveries.give_back(connection, result)
+                else:
+                    self._settle(connection, result)
+        self._in_flight -= len(self._answered)
+        self._answered = []
+        return True
+
+    def free_dead_leases(self) -> None:
+        """End leases that this process has watched for longer than any call may last.
+
+        A lease is a token of its own for each claim, so the watcher's steady clock alone tells its age.
+        """
+        with reading(self._engine).begin() as connection:
+            leases = deliveries.leases(connection)
+        now = self._clock.steady()
+        self._seen_leases = {lease: self._seen_leases.get(lease, now) for lease in leases}
+        longest = self._to.timeout + self._to.outlive
+        dead = [lease for lease, since in self._seen_leases.items() if now - since > longest]
+        if dead:
+            log.warning("leases outlived their calls", leases=len(dead))
+            with self._engine.begin() as connection:
+                deliveries.free(connection, dead)
+
+    def _settle(self, connection: Connection, call: Call) -> None:
+        now = self._clock.wall()
+        before = sender.load(connection, lock=True).sender
+        after = retry.learn(before, call.answer, call.claim.incident_id, probe=call.claim.probe, now=now)
+        if after != before:
+            sender.save(connection, after)
+        if after.state != before.state:
+            log.warning("sender state changed", state=after.state, was=before.state, reason=after.reason)
+        deliveries.settle(connection, call, after, self._random, now)
+        if after.state == "held" and before.state != "held" and call.answer.meaning == "refused":
+            deliveries.unpark(connection, after.refused)
+        _report(call)
+
+    def _claim(self) -> bool:
+        room = self._to.concurrency - self._in_flight
+        if room <= 0 or self._stopping.is_set():
+            return False
+        with reading(self._engine).begin() as connection:
+            if not deliveries.is_due(connection, self._clock.wall()):
+                return False
+        begun = self._clock.steady()
+        with self._engine.begin() as connection:
+            claims, delays = self._claim_within_pace(connection, room)
+        for claim, delay in zip(claims, delays, strict=True):
+            self._in_flight += 1
+            self._pool.submit(self._call, claim, begun, delay)
+        return bool(claims)
+
+    def _claim_within_pace(self, connection: Connection, room: int) -> tuple[list[Claim], list[float]]:
+        now = self._clock.wall()
+        row = sender.load(connection, lock=True)
+        probe = row.sender.state != "running"
+        if row.paused or (probe and not _probe_is_due(row.sender, now)):
+            return [], []
+        delays = _free_slots(row.next_slot_at, now, 1 if probe else room, self._to)
+        claims = deliveries.claim(connection, len(delays), self._to.base_url, now, probe=probe)
+        if claims and self._to.max_rps:
+            last = now + int(delays[len(claims) - 1] * SECOND)
+            sender.take_slots(connection, last + int(SECOND / self._to.max_rps))
+        if claims and probe:
+            away = int((self._to.timeout + self._to.outlive) * SECOND)
+            sender.save(connection, replace(row.sender, next_probe_at=now + away))
+        return claims, delays[: len(claims)]
+
+    def _call(self, claim: Claim, begun: float, delay: float) -> None:
+        """Make one call in a thread of the pool; its result, whatever happens, goes into the queue."""
+        at, start = self._clock.wall(), self._clock.steady()
+        answer: Answer | None = UNKNOWN
+        try:
+            answer = None if self._stopping.wait(delay) else self._exchange(claim, begun)
+        except LeaseLostError:
+            answer = None
+            log.warning("lease ran out before the call", incident_id=claim.incident_id)
+        finally:
+            took = int((self._clock.steady() - start) * 1000)
+            self._results.put(claim if answer is None else Call(claim, answer, at, took))
+
+    def _exchange(self, claim: Claim, begun: float) -> Answer:
+        body, client = dict(claim.body), self._client()
+
+        def permit() -> bool:
+            return self._clock.steady() - begun < self._to.outlive
+
+        answer = client.upsert(body, permit)
+        if answer.code == "metadata_invalid" and body.pop("metadata", None) is not None:
+            without = client.upsert(body, permit)
+            return replace(without, words=f"sent without metadata, which was refused: {answer.words}")
+        return answer
+
+    def _client(self) -> DX:
+        if not hasattr(self._clients, "dx"):
+            self._clients.dx = DX(self._to.base_url, self._to.token, self._to.timeout)
+        client: DX = self._clients.dx
+        return client
+
+
+def _drain(queue: SimpleQueue[Call | Claim]) -> list[Call | Claim]:
+    found = []
+    try:
+        while True:
+            found.append(queue.get_nowait())
+    except Empty:
+        return found
+
+
+def _probe_is_due(state: retry.Sender, now: int) -> bool:
+    """A probe further ahead than any interval means that the clock has jumped."""
+    return state.next_probe_at <= now or state.next_probe_at > now + retry.LONGEST_BACKOFF
+
+
+def _free_slots(next_slot_at: int, now: int, room: int, to: Destination) -> list[float]:
+    """Return the delays, in seconds, of the calls that may begin soon; evenly spaced, so without bursts.
+
+    Only slots within a quarter of the outlive time are given out: a claim must not wait its lease away.
+    """
+    if not to.max_rps:
+        return [0.0] * room
+    horizon = min(1.0, to.outlive / 4)
+    ahead = (next_slot_at - now) / SECOND
+    first = ahead if 0 < ahead <= horizon + 2 / to.max_rps else 0.0
+    slots = [first + number / to.max_rps for number in range(room)]
+    return [slot for slot in slots if slot <= horizon]
+
+
+def _report(call: Call) -> None:
+    answer = call.answer
+    say = log.info if answer.meaning == "confirmed" else log.warning
+    say(
+        "call to DX",
+        incident_id=call.claim.incident_id,
+        meaning=answer.meaning,
+        code=answer.code,
+        status=answer.status,
+        duration_ms=call.duration_ms,
+    )

@@ -1,0 +1,129 @@
+"""The client of DX's Data Cloud API: one call, one classified answer, a bound on time and size.
+
+Source: docs.getdx.com/datacloudapi (POST /api/incidents.upsert, bearer token, HTTP 200 or 422).
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import orjson
+import requests
+from requests.auth import AuthBase
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from app.answers import Answer, classify
+from app.settings import Secret
+
+_ANSWER_LIMIT = 64 * 1024
+_SELF_CHECK = "dx-bridge-selfcheck"
+
+
+class LeaseLostError(Exception):
+    """The lease had run out before the first byte of the body was written."""
+
+
+class _Bearer(AuthBase):
+    """Sets the token; an auth object keeps requests from preferring a `.netrc` entry."""
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token
+
+    def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        prepared.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        return prepared
+
+
+class _GuardedBody:
+    """A request body that asks for permission when its first byte is about to be written."""
+
+    def __init__(self, data: bytes, permit: Callable[[], bool]) -> None:
+        self._data, self._permit = data, permit
+        self.begun = False
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def read(self, _: int = -1) -> bytes:
+        """Return the whole body once, then nothing."""
+        if self.begun:
+            return b""
+        if not self._permit():
+            raise LeaseLostError
+        self.begun = True
+        return self._data
+
+
+class DX:
+    """Calls one DX instance; not for use by several threads at once."""
+
+    def __init__(self, base_url: str, token: Secret, timeout: float) -> None:
+        self._base_url, self._timeout = base_url, timeout
+        self._session = requests.Session()
+        self._session.auth = _Bearer(token)
+
+    def upsert(self, body: Mapping[str, object], permit: Callable[[], bool]) -> Answer:
+        """Send `incidents.upsert`; `permit` is asked as the last act before the body is written.
+
+        Raises LeaseLostError where it says no. A connection that fails before the body is begun is
+        tried again at once, a few times: DX cannot have seen anything.
+        """
+        tries = Retrying(
+            retry=retry_if_result(lambda answer: answer.code == "connection" and not answer.begun),
+            stop=stop_after_attempt(3),
+            wait=wait_random_exponential(multiplier=0.05, max=0.5),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        return tries(self._post, "incidents.upsert", orjson.dumps(body), permit)
+
+    def check_token(self) -> Answer:
+        """Ask for custom data of a reference that does not exist: read-only, and refused to a bad token."""
+        url = f"{self._base_url}/api/customData.getAllByReference"
+        return self._exchange(lambda: self._get(url), lambda: True)
+
+    def _post(self, method: str, data: bytes, permit: Callable[[], bool]) -> Answer:
+        body = _GuardedBody(data, permit)
+        url, headers = f"{self._base_url}/api/{method}", {"Content-Type": "application/json"}
+        return self._exchange(
+            lambda: self._session.post(
+                url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False, stream=True
+            ),
+            lambda: body.begun,
+        )
+
+    def _get(self, url: str) -> requests.Response:
+        return self._session.get(
+            url,
+            params={"reference": _SELF_CHECK},
+            timeout=self._timeout,
+            allow_redirects=False,
+            stream=True,
+        )
+
+    def _exchange(self, send: Callable[[], requests.Response], begun: Callable[[], bool]) -> Answer:
+        deadline = time.monotonic() + self._timeout
+        try:
+            with send() as response:
+                body = _read(response, deadline)
+        except requests.Timeout:
+            return _failure("timeout", f"no answer within {self._timeout:g} s", begun=begun())
+        except requests.RequestException as error:
+            return _failure("connection", type(error).__name__, begun=begun())
+        return classify(response.status_code, response.headers.get("Retry-After"), body, datetime.now(UTC))
+
+
+def _failure(code: str, words: str, *, begun: bool) -> Answer:
+    """Return the answer of a call without one; once the body was begun, DX may still be at work on it."""
+    return Answer("not_now", code, words, unfinished=begun, begun=begun)
+
+
+def _read(response: requests.Response, deadline: float) -> bytes:
+    """Read the answer's body up to a limit, and not past the deadline; a longer one is cut."""
+    body = b""
+    for chunk in response.iter_content(8192):
+        body += chunk
+        if time.monotonic() > deadline:
+            raise requests.Timeout
+        if len(body) > _ANSWER_LIMIT:
+            break
+    return body[:_ANSWER_LIMIT]

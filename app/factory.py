@@ -1,0 +1,68 @@
+"""The web side put together; nothing is created when modules are imported."""
+
+import structlog
+from flask import Flask, Response, jsonify
+from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from app import receive
+from app.clock import Clock
+from app.errors import Refusal
+from app.receive import Receiver
+from app.settings import Settings
+from app.store.engine import connect
+from app.web import health, stats
+
+THREADS = 8
+"""Threads of one web process; its connections to the database are two more."""
+
+log = structlog.get_logger()
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
+    """Return the web application on the settings' database, which `upgrade` has prepared."""
+    app = Flask("app", static_folder=None)
+    engine = connect(settings.database_url, pool_size=THREADS + 2)
+    clock = clock or Clock()
+    registry = CollectorRegistry()
+    registry.register(stats.StoreCollector(engine))
+    app.extensions |= {
+        "settings": settings,
+        "engine": engine,
+        "receiver": Receiver(settings, engine, clock),
+        "health": health.Health(engine, clock),
+        "metrics": registry,
+    }
+    for blueprint in (receive.blueprint, health.blueprint, stats.blueprint):
+        app.register_blueprint(blueprint)
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(SQLAlchemyError, _no_database)
+    return app
+
+
+def _error(status: int, code: str, message: str, retry_after: int | None = None) -> Response:
+    response = jsonify({"error": code, "message": message})
+    response.status_code = status
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _refused(refusal: Refusal) -> Response:
+    return _error(refusal.status, refusal.code, refusal.message, refusal.retry_after)
+
+
+def _http_error(error: HTTPException) -> Response:
+    code = (error.name or "error").lower().replace(" ", "_")
+    response = _error(error.code or 500, code, str(error.description or error.name).split("\n")[0])
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _no_database(error: SQLAlchemyError) -> Response:
+    log.error("database failed", error=str(error)[:300])
+    return _error(503, "database", "The database does not answer; try again.", retry_after=5)

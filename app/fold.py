@@ -1,0 +1,122 @@
+"""Events into incidents: map each stored event, merge it into its incident, compute what DX should hold."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+import orjson
+import structlog
+from sqlalchemy import Engine
+
+from app.clock import Clock
+from app.incident import State, merge, observe
+from app.policy import Document, document
+from app.settings import Source
+from app.store import codec, events, incidents
+from app.store.engine import reading
+from app.store.events import Folded, StoredEvent
+from app.store.incidents import Held, Key, Renewed
+from app.view import view
+from mappers import MAPPERS
+from mappers.observation import Ignored, Nanoseconds, Unmappable
+
+BATCH = 100
+"""Events a transaction: on SQLite it keeps webhooks from being accepted meanwhile."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """An event's outcome before merging: a key and a state where it is about an incident."""
+
+    outcome: str
+    reason: str | None = None
+    key: Key | None = None
+    state: State | None = None
+
+
+def map_body(source: Source, body: Mapping[str, object], received_at: Nanoseconds) -> Mapped:
+    """Map one webhook body of a source; nothing that a body contains raises."""
+    try:
+        seen = MAPPERS[source.vendor].from_webhook(body)
+    except Unmappable as error:
+        return Mapped("unmappable", str(error))
+    except Exception as error:  # noqa: BLE001 - a bug in one mapper must not stop the other events
+        return Mapped("failed", f"{source.vendor} mapper: {type(error).__name__}")
+    if isinstance(seen, Ignored):
+        return Mapped("ignored", seen.reason)
+    return Mapped("upsert", None, (source.name, seen.vendor_id), observe(seen, received_at))
+
+
+def wanted(source: Source, vendor_id: str, state: State) -> Document:
+    """Return the document that DX should hold for an incident in this state."""
+    link = MAPPERS[source.vendor].source_url(state.kind, vendor_id, source.app_url)
+    return document(source.name, vendor_id, view(state), link)
+
+
+class Folder:
+    """Folds stored events in batches, each in one short transaction."""
+
+    def __init__(
+        self, engine: Engine, sources: Mapping[str, Source], destination: str | None, clock: Clock
+    ) -> None:
+        self._engine, self._sources, self._destination, self._clock = engine, sources, destination, clock
+
+    def fold(self) -> int:
+        """Fold the oldest unfolded events; return how many. Folding one twice changes nothing."""
+        with reading(self._engine).begin() as connection:
+            batch = events.unfolded(connection, BATCH)
+        if not batch:
+            return 0
+        mapped = [(event, self._map(event)) for event in batch]
+        states = _by_key(each for _, each in mapped)
+        with self._engine.begin() as connection:
+            now = self._clock.wall()
+            held = {each.key: each for each in incidents.lock(connection, states, now)}
+            renewed = {key: self._renew(each, states[key]) for key, each in held.items()}
+            incidents.renew(connection, list(filter(None, renewed.values())), self._destination, now)
+            folded = [_folded(event, each, renewed) for event, each in mapped]
+            events.mark_folded(connection, folded)
+        _report(folded)
+        return len(batch)
+
+    def _map(self, event: StoredEvent) -> Mapped:
+        source = self._sources.get(event.source)
+        if source is None:
+            return Mapped("failed", f"no source named {event.source} is configured")
+        return map_body(source, orjson.loads(event.body), event.received_at)
+
+    def _renew(self, held: Held, states: list[State]) -> Renewed | None:
+        source_name, vendor_id = held.key
+        try:
+            state = reduce(merge, states if held.state is None else [codec.load_state(held.state), *states])
+            desired = wanted(self._sources[source_name], vendor_id, state)
+        except Exception:  # a bug met by one incident must not stop the others; its events say "failed"
+            log.exception("incident could not be folded", source=source_name, reference_id=vendor_id)
+            return None
+        return Renewed(held, codec.dump(state), desired.reference_id, codec.dump(desired))
+
+
+def _by_key(mapped: Iterable[Mapped]) -> dict[Key, list[State]]:
+    states: dict[Key, list[State]] = {}
+    for each in mapped:
+        if each.key and each.state:
+            states.setdefault(each.key, []).append(each.state)
+    return states
+
+
+def _folded(event: StoredEvent, mapped: Mapped, renewed: Mapping[Key, Renewed | None]) -> Folded:
+    if mapped.key is None:
+        return Folded(event, mapped.outcome, mapped.reason)
+    into = renewed[mapped.key]
+    if into is None:
+        return Folded(event, "failed", "its incident could not be folded; the log says why")
+    return Folded(event, mapped.outcome, None, into.held.id)
+
+
+def _report(folded: Iterable[Folded]) -> None:
+    for each in folded:
+        say = log.warning if each.outcome in events.PROBLEMS else log.debug
+        told = {"source": each.event.source, "event_id": each.event.key}
+        say("event folded", **told, outcome=each.outcome, reason=each.reason)

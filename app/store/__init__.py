@@ -1,0 +1,1 @@
+"""The one store: SQLAlchemy Core statements, each a named function with the invariant it keeps."""

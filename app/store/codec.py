@@ -1,0 +1,58 @@
+"""States and documents as JSON text."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from app.incident import Merged, Register, State, Strand
+from app.policy import Document
+from mappers.observation import Service, Value
+
+
+def dump(value: State | Document) -> str:
+    """Write a state or document; its keys sorted, so that equal values give equal text."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def digest(text: str) -> str:
+    """Return the digest that stands for a document: 32 hex digits of SHA-256."""
+    return sha256(text.encode()).hexdigest()[:32]
+
+
+def load_document(text: str) -> Document:
+    """Read what `dump` wrote of a document."""
+    return Document(**orjson.loads(text))
+
+
+def load_state(text: str) -> State:
+    """Read what `dump` wrote of a state; parts unknown to this version are passed over."""
+    state = orjson.loads(text)
+    return State(state["kind"], {name: _strand(strand) for name, strand in state["strands"].items()})
+
+
+def _strand(strand: Mapping[str, Any]) -> Strand:
+    merged = strand["merged"]
+    return Strand(
+        role=strand["role"],
+        fields={name: _register(register) for name, register in strand["fields"].items()},
+        created=strand["created"],
+        first=strand["first"],
+        opened=strand["opened"],
+        shown_open=tuple(strand["shown_open"]),
+        resolved=tuple(strand["resolved"]),
+        merged=Merged(merged["at"], merged["into"]) if merged else None,
+        deleted=strand["deleted"],
+        acknowledged=strand["acknowledged"],
+    )
+
+
+def _register(register: Mapping[str, Any]) -> Register:
+    return Register(register["at"], register["about"], _value(register["value"]))
+
+
+def _value(value: Any) -> Value | None:
+    if isinstance(value, list):
+        return tuple(Service(**item) if isinstance(item, dict) else item for item in value)
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,200 @@
+"""Statements on incidents as delivery sees them: claim, settle, free.
+
+An incident is due when `due_at` is set and no lease is on it. A claim marks it in doubt before a byte
+is sent; only a definite answer takes that mark back. `in_doubt` counts: each claim adds one, and an
+answer clears only what its own claim added, so that a late answer of a lost claim is never covered up.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+
+from app import retry
+from app.answers import Answer
+from app.policy import request
+from app.store import codec
+from app.store.tables import calls, incidents
+from mappers.observation import Nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to make one call for one incident."""
+
+    incident_id: int
+    lease: str
+    digest: str
+    document: str
+    body: dict[str, object]
+    doubt: int
+    """What `in_doubt` was before this claim added one."""
+    probe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that was made, and its answer; `at` in nanoseconds since the epoch."""
+
+    claim: Claim
+    answer: Answer
+    at: Nanoseconds
+    duration_ms: int
+
+
+def is_due(connection: Connection, now: Nanoseconds) -> bool:
+    """Whether there is anything to claim; a due time that a jumping clock put too far ahead counts."""
+    due = or_(incidents.c.due_at <= now, incidents.c.due_at > now + retry.LONGEST_BACKOFF)
+    statement = select(incidents.c.id).where(_waiting(), due).limit(1)
+    return connection.execute(statement).first() is not None
+
+
+def claim(
+    connection: Connection, limit: int, destination: str, now: Nanoseconds, *, probe: bool
+) -> list[Claim]:
+    """Lease the `limit` incidents longest due; as a probe, those least recently tried.
+
+    Each is in doubt, and the keys of its body are among those ever sent, before the call begins.
+    """
+    _heal(connection, now)
+    order = [incidents.c.tried_at.asc().nulls_first()] if probe else []
+    statement = (
+        select(incidents)
+        .where(_waiting(), incidents.c.due_at <= now)
+        .order_by(*order, incidents.c.lane, incidents.c.due_at, incidents.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(statement).all()
+    claims = [_claim(row, destination, probe=probe) for row in rows]
+    for row, each in zip(rows, claims, strict=True):
+        moved = {} if row.destination == destination else {"settled": None, "destination": destination}
+        sent = " ".join(sorted({*_ever_sent(row, destination), *each.body}))
+        values = {"lease": each.lease, "in_doubt": each.doubt + 1, "ever_sent": sent, "tried_at": now, **moved}
+        connection.execute(update(incidents).where(incidents.c.id == row.id).values(**values))
+    return claims
+
+
+def settle(connection: Connection, call: Call, sender: retry.Sender, random: Random, now: Nanoseconds) -> None:
+    """Record a call, and let its answer decide about its incident; `sender` has learnt from it already."""
+    row = _locked(connection, call.claim)
+    if row.lease == call.claim.lease:
+        values = _verdict(row, call, held=sender.state == "held")
+    else:
+        values = {"in_doubt": row.in_doubt + 1, "due_at": 0}
+    connection.execute(update(incidents).where(incidents.c.id == row.id).values(**values))
+    connection.execute(insert(calls).values(**_history(call)))
+    if call.answer.meaning in ("confirmed", "refused"):
+        _blame_suspects(connection, row.id, random, now)
+
+
+def give_back(connection: Connection, unused: Claim) -> None:
+    """End a claim under which nothing was sent, as if it had not been."""
+    row = _locked(connection, unused)
+    if row.lease == unused.lease:
+        values = {"lease": None, "in_doubt": _doubt_before(row, unused)}
+        connection.execute(update(incidents).where(incidents.c.id == row.id).values(**values))
+
+
+def leases(connection: Connection) -> set[str]:
+    """Return the tokens of all leases."""
+    return set(connection.execute(select(incidents.c.lease).where(incidents.c.lease.is_not(None))).scalars())
+
+
+def free(connection: Connection, tokens: Iterable[str]) -> None:
+    """End leases that have outlived any call; their incidents stay in doubt and are due."""
+    ended = update(incidents).where(incidents.c.lease == bindparam("token")).values(lease=None, due_at=0)
+    connection.execute(ended, [{"token": token} for token in tokens])
+
+
+def unpark(connection: Connection, incident_ids: Sequence[int]) -> None:
+    """Make parked incidents due again: what refused them was not about them."""
+    parked = incidents.c.id.in_(incident_ids) & incidents.c.parked.is_not(None)
+    connection.execute(update(incidents).where(parked).values(parked=None, due_at=0))
+
+
+def _waiting() -> Any:
+    return incidents.c.due_at.is_not(None) & incidents.c.lease.is_(None)
+
+
+def _heal(connection: Connection, now: Nanoseconds) -> None:
+    """Make due what lies further ahead than the longest back-off: the clock has jumped."""
+    ahead = _waiting() & (incidents.c.due_at > now + retry.LONGEST_BACKOFF)
+    connection.execute(update(incidents).where(ahead).values(due_at=0))
+
+
+def _claim(row: Row[Any], destination: str, *, probe: bool) -> Claim:
+    body = request(codec.load_document(row.desired), _ever_sent(row, destination))
+    return Claim(row.id, uuid4().hex, row.digest, row.desired, body, row.in_doubt, probe)
+
+
+def _ever_sent(row: Row[Any], destination: str) -> frozenset[str]:
+    """Return the keys ever sent to this destination; another one starts with nothing."""
+    return frozenset(row.ever_sent.split()) if row.destination == destination else frozenset()
+
+
+def _locked(connection: Connection, claimed: Claim) -> Row[Any]:
+    statement = select(incidents).where(incidents.c.id == claimed.incident_id).with_for_update()
+    return connection.execute(statement).one()
+
+
+def _verdict(row: Row[Any], call: Call, *, held: bool) -> dict[str, object]:
+    """Return what the answer changes in the incident's row."""
+    answer, claimed = call.answer, call.claim
+    if answer.meaning == "confirmed":
+        return _confirmed(row, call)
+    values: dict[str, object] = {"lease": claimed.lease if answer.unfinished else None}
+    if answer.meaning != "not_now" or not answer.begun:
+        values["in_doubt"] = _doubt_before(row, claimed)
+    if answer.meaning == "not_now":
+        values["suspect"] = True
+    if answer.meaning == "refused" and not held and row.digest == claimed.digest:
+        values |= {"parked": f"{answer.code}: {answer.words}", "due_at": None, "suspect": False}
+    return values
+
+
+def _confirmed(row: Row[Any], call: Call) -> dict[str, object]:
+    claimed = call.claim
+    doubt = 0 if row.in_doubt == claimed.doubt + 1 else row.in_doubt
+    return {
+        "settled": claimed.digest,
+        "settled_document": claimed.document,
+        "settled_at": call.at,
+        "in_doubt": doubt,
+        "due_at": None if row.digest == claimed.digest and not doubt else 0,
+        "lease": None,
+        "attempts": 0,
+        "suspect": False,
+    }
+
+
+def _doubt_before(row: Row[Any], claimed: Claim) -> int:
+    """Return the doubt without what this claim added, unless more was added since."""
+    return claimed.doubt if row.in_doubt == claimed.doubt + 1 else row.in_doubt
+
+
+def _blame_suspects(connection: Connection, but: int, random: Random, now: Nanoseconds) -> None:
+    """Give the incidents that failed before another's call succeeded the back-off that is theirs."""
+    suspects = select(incidents.c.id, incidents.c.attempts).where(incidents.c.suspect, incidents.c.id != but)
+    for row in connection.execute(suspects.with_for_update()).all():
+        attempts = min(row.attempts + 1, 32)
+        due_at = now + retry.backoff(attempts, random)
+        blamed = update(incidents).where(incidents.c.id == row.id, incidents.c.due_at.is_not(None))
+        connection.execute(blamed.values(suspect=False, attempts=attempts, due_at=due_at))
+
+
+def _history(call: Call) -> dict[str, object]:
+    answer = call.answer
+    return {
+        "incident_id": call.claim.incident_id,
+        "at": call.at,
+        "digest": call.claim.digest,
+        "meaning": answer.meaning,
+        "code": answer.code,
+        "words": answer.words,
+        "status": answer.status,
+        "duration_ms": call.duration_ms,
+    }

@@ -1,0 +1,85 @@
+"""Statements on events: stored once, marked once folded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.store.tables import events
+from mappers.observation import Nanoseconds
+
+PROBLEMS = ("unmappable", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A webhook as it was received."""
+
+    id: int
+    source: str
+    key: str
+    received_at: Nanoseconds
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What folding made of an event."""
+
+    event: StoredEvent
+    outcome: str
+    reason: str | None = None
+    incident_id: int | None = None
+
+
+def add(connection: Connection, source: str, key: str, body: bytes, received_at: Nanoseconds) -> bool:
+    """Store an event unless its key is held already; return whether it is new."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = (
+        insert(events)
+        .values(source=source, key=key, body=body, received_at=received_at)
+        .on_conflict_do_nothing(index_elements=["source", "key"])
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def unfolded(connection: Connection, limit: int) -> list[StoredEvent]:
+    """Return the oldest events not yet folded; a flag and not a cursor, since ids may commit out of order."""
+    columns = (events.c.id, events.c.source, events.c.key, events.c.received_at, events.c.body)
+    statement = select(*columns).where(~events.c.folded).order_by(events.c.id).limit(limit)
+    return [StoredEvent(*row) for row in connection.execute(statement)]
+
+
+def mark_folded(connection: Connection, folded: Sequence[Folded]) -> None:
+    """Mark events as folded, in the transaction that writes the incidents they went into."""
+    statement = (
+        update(events)
+        .where(events.c.id == bindparam("event_id"))
+        .values(folded=True, outcome=bindparam("told"), reason=bindparam("why"), incident_id=bindparam("into"))
+    )
+    rows = [
+        {"event_id": each.event.id, "told": each.outcome, "why": each.reason, "into": each.incident_id}
+        for each in folded
+    ]
+    if rows:
+        connection.execute(statement, rows)
+
+
+def refold_problems(connection: Connection) -> int:
+    """Mark what could not be mapped as unfolded again; return how many."""
+    again = update(events).where(events.c.outcome.in_(PROBLEMS)).values(folded=False, outcome=None, reason=None)
+    return connection.execute(again).rowcount
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Count events received, unfolded, and of no use so far."""
+
+    def count(*where: object) -> int:
+        return connection.execute(select(func.count()).select_from(events).where(*where)).scalar_one()  # type: ignore[arg-type]
+
+    return {
+        "received": count(),
+        "unfolded": count(~events.c.folded),
+        "unmappable": count(events.c.outcome.in_(PROBLEMS)),
+    }

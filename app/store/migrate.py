@@ -1,0 +1,91 @@
+"""Bring the database to this version's schema, by one of several processes that start at once."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect, text
+
+from app.errors import DatabaseNotReadyError
+from app.store.engine import create_private
+
+_LOCK = 0x6478_6272  # one advisory lock number for this program ("dxbr")
+UPGRADE = "dx-bridge db upgrade"
+
+
+def upgrade(engine: Engine) -> None:
+    """Migrate to the newest schema, under a lock; safe to run from several processes."""
+    with _alone(engine) as connection:
+        command.upgrade(_config(connection), "head")
+
+
+def upgrade_if_own(engine: Engine) -> None:
+    """Migrate an SQLite file or an empty PostgreSQL; leave an older PostgreSQL to the release step."""
+    if is_current(engine):
+        return
+    if engine.dialect.name == "postgresql" and inspect(engine).has_table("events"):
+        raise DatabaseNotReadyError(f"The database has an older schema: run `{UPGRADE}`.")
+    upgrade(engine)
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the database has this version's schema; a missing SQLite file has none and is not made."""
+    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
+        return False
+    with engine.execution_options(readonly=True).connect() as connection:
+        return revision(connection) == head()
+
+
+def revision(connection: Connection) -> str | None:
+    """Return the schema version of the database, None where it has none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str | None:
+    """Return the schema version of this program."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", "app.store:migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """Hold the migration lock: a file lock beside SQLite's file, an advisory lock in PostgreSQL."""
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            yield connection
+        return
+    path = Path(engine.url.database or "")
+    with _file_lock(path.with_name(f"{path.name}.lock")):
+        create_private(path)
+        _set_wal(engine)
+        with engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    create_private(path)
+    with path.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _set_wal(engine: Engine) -> None:
+    """Switch the file to WAL, once: simultaneous switches fail as locked in spite of `busy_timeout`."""
+    raw = engine.raw_connection()
+    try:
+        raw.cursor().execute("PRAGMA journal_mode = WAL")
+    finally:
+        raw.close()

@@ -1,0 +1,144 @@
+"""The tables. Times are nanoseconds since the epoch; `due_at` 0 means at once, whatever the clock says."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+metadata = MetaData()
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("source", Text, nullable=False),
+    Column("vendor_id", Text, nullable=False),
+    Column("reference_id", Text, nullable=False),
+    Column("state", Text, comment="the merged evidence; the vendor's API record has its place in it"),
+    Column("desired", Text, comment="the document that DX should hold"),
+    Column("digest", Text, comment="of `desired`"),
+    Column("action", Text, nullable=False, server_default="upsert"),
+    Column("policy", Text, comment="digest of the policy that `desired` was computed under"),
+    Column("destination", Text, comment="the DX_BASE_URL that the next five belong to"),
+    Column("settled", Text, comment="digest of the document last settled there"),
+    Column("settled_document", Text),
+    Column("settled_at", BigInteger),
+    Column("ever_sent", Text, nullable=False, server_default="", comment="keys, separated by blanks"),
+    Column("in_doubt", Integer, nullable=False, server_default="0", comment="0: DX holds what was settled"),
+    Column("due_at", BigInteger),
+    Column("lane", SmallInteger, nullable=False, server_default="0", comment="0 live, 1 background"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("suspect", Boolean, nullable=False, server_default=false(), comment="failed; fault not yet known"),
+    Column("tried_at", BigInteger),
+    Column("lease", Text, comment="token of the claim that may have a call under way"),
+    Column("parked", Text, comment="DX's words for refusing `desired`"),
+    Column("override", Text),
+    Column("updated_at", BigInteger, nullable=False),
+    UniqueConstraint("source", "vendor_id", name="uq_incidents_source_vendor_id"),
+    Index("ix_incidents_reference_id", "reference_id"),
+    Index(
+        "ix_incidents_due",
+        "lane",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL AND lease IS NULL"),
+        postgresql_where=text("due_at IS NOT NULL AND lease IS NULL"),
+    ),
+    Index(
+        "ix_incidents_lease",
+        "lease",
+        sqlite_where=text("lease IS NOT NULL"),
+        postgresql_where=text("lease IS NOT NULL"),
+    ),
+    Index(
+        "ix_incidents_parked",
+        "updated_at",
+        sqlite_where=text("parked IS NOT NULL"),
+        postgresql_where=text("parked IS NOT NULL"),
+    ),
+    Index(
+        "ix_incidents_suspect",
+        "id",
+        sqlite_where=text("suspect = 1"),
+        postgresql_where=text("suspect"),
+    ),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("source", Text, nullable=False),
+    Column("key", Text, nullable=False, comment="the vendor's event id, else the digest of the body"),
+    Column("received_at", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="JSON as received, redacted"),
+    Column("folded", Boolean, nullable=False, server_default=false()),
+    Column("outcome", Text, comment="upsert, ignored, unmappable or failed, once folded"),
+    Column("reason", Text),
+    Column("incident_id", _Id, ForeignKey("incidents.id", ondelete="SET NULL")),
+    UniqueConstraint("source", "key", name="uq_events_source_key"),
+    Index("ix_events_unfolded", "id", sqlite_where=text("folded = 0"), postgresql_where=text("NOT folded")),
+    Index(
+        "ix_events_problem",
+        "outcome",
+        sqlite_where=text("outcome IN ('unmappable', 'failed')"),
+        postgresql_where=text("outcome IN ('unmappable', 'failed')"),
+    ),
+    Index("ix_events_incident_id", "incident_id"),
+    Index("ix_events_received_at", "received_at"),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("incident_id", _Id, ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("meaning", Text, nullable=False, comment="confirmed, not_now, unauthorised or refused"),
+    Column("code", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("status", Integer),
+    Column("duration_ms", Integer, nullable=False),
+    Index("ix_calls_incident_id", "incident_id"),
+    Index("ix_calls_at", "at"),
+)
+
+sender = Table(
+    "sender",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False, server_default="running"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("since", BigInteger, nullable=False, server_default="0"),
+    Column("probes", Integer, nullable=False, server_default="0"),
+    Column("next_probe_at", BigInteger, nullable=False, server_default="0"),
+    Column("refused_code", Text, nullable=False, server_default=""),
+    Column("refused", Text, nullable=False, server_default="", comment="incident ids, separated by blanks"),
+    Column("paused", Boolean, nullable=False, server_default=false()),
+    Column(
+        "next_slot_at", BigInteger, nullable=False, server_default="0", comment="pace: the next free slot"
+    ),
+    Column("policy", Text, comment="digest of the policy last applied"),
+)
+
+beats = Table(
+    "beats",
+    metadata,
+    Column(
+        "name", Text, primary_key=True, comment="a pipeline process, or `ready`: written to prove it can be"
+    ),
+    Column("at", BigInteger, nullable=False),
+)

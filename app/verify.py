@@ -1,0 +1,77 @@
+"""Whether a webhook is authentic: signatures and tokens, pure, compared in constant time on bytes."""
+
+import hashlib
+import hmac
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+
+class Headers(Protocol):
+    """A request's headers; their names in any case."""
+
+    def get(self, name: str, default: str, /) -> str:
+        """Return a header's value."""
+
+
+Verifier = Callable[[Headers, bytes, Iterable[bytes]], bool]
+"""(headers, raw body, secrets) -> authentic."""
+
+
+def signature_v1(headers: Headers, body: bytes, secrets: Iterable[bytes]) -> bool:
+    """PagerDuty: `X-PagerDuty-Signature: v1=<hex>[,v1=<hex>…]`, HMAC-SHA256 of the raw body.
+
+    The key is the secret's own bytes (it looks like base64 and is not). During a rotation there is
+    one signature per active secret; any match counts. Source: PagerDuty developer docs, "Signatures".
+    """
+    sent = headers.get("X-PagerDuty-Signature", "").split(",")
+    given = [_bytes(part.strip()[3:]) for part in sent if part.strip().startswith("v1=")]
+    expected = [hmac.new(secret, body, hashlib.sha256).hexdigest().encode() for secret in secrets]
+    return _any_equal(given, expected)
+
+
+def token(headers: Headers, body: bytes, secrets: Iterable[bytes]) -> bool:  # noqa: ARG001
+    """Opsgenie and JSM: a shared token as a bearer, as `X-Webhook-Token`, or as basic auth's password.
+
+    The vendor signs nothing; a custom header on the integration is all it offers.
+    """
+    scheme, _, credentials = headers.get("Authorization", "").partition(" ")
+    given = [_bytes(headers.get("X-Webhook-Token", ""))]
+    if scheme.lower() == "bearer":
+        given.append(_bytes(credentials.strip()))
+    if scheme.lower() == "basic":
+        given.append(_password(credentials))
+    return _any_equal(given, secrets)
+
+
+def sign_v1(body: bytes, secret: bytes) -> dict[str, str]:
+    """Return the headers that PagerDuty would sign `body` with."""
+    return {"X-PagerDuty-Signature": f"v1={hmac.new(secret, body, hashlib.sha256).hexdigest()}"}
+
+
+def sign_token(body: bytes, secret: bytes) -> dict[str, str]:  # noqa: ARG001
+    """Return the headers that carry a shared token."""
+    return {"X-Webhook-Token": secret.decode()}
+
+
+VERIFIERS: dict[str, Verifier] = {"pagerduty": signature_v1, "opsgenie": token, "jsm": token}
+SIGNERS = {"pagerduty": sign_v1, "opsgenie": sign_token, "jsm": sign_token}
+
+
+def _any_equal(given: Iterable[bytes], expected: Iterable[bytes]) -> bool:
+    """Compare each with each, without stopping at the first match."""
+    wanted = list(expected)
+    return any([hmac.compare_digest(one, other) for one in given for other in wanted])
+
+
+def _bytes(header: str) -> bytes:
+    """Return a header's bytes: WSGI hands them over decoded as Latin-1."""
+    return header.encode("latin-1", "replace")
+
+
+def _password(credentials: str) -> bytes:
+    try:
+        return b64decode(_bytes(credentials.strip()), validate=True).partition(b":")[2]
+    except Base64Error:
+        return b""

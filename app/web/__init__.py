@@ -1,0 +1,1 @@
+"""What the bridge answers over HTTP besides the webhooks."""

@@ -1,0 +1,130 @@
+"""What vendors' JSON is read with: one base schema and a few tolerant marshmallow fields."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validate
+
+from mappers.observation import Nanoseconds, Unmappable
+
+SECOND: Nanoseconds = 1_000_000_000
+_EARLIEST = 946_684_800 * SECOND  # 2000-01-01: before every vendor; an epoch of 0 is no time
+_LATEST = 4_102_444_800 * SECOND  # 2100-01-01
+_NUMBER = re.compile(r"\d{1,20}(\.\d{1,9})?", re.ASCII)
+_ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
+
+
+class VendorSchema(Schema):
+    """Reads the keys it names and passes over the rest: vendors add keys at any time.
+
+    Every nested schema derives from this one too: marshmallow does not hand `unknown` down.
+    """
+
+    class Meta:
+        """Unknown keys are excluded."""
+
+        unknown = EXCLUDE
+
+
+class Identifier(fields.String):
+    """A vendor's id: 1 to 255 printable characters, kept as they are."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Regexp(r"[^\x00-\x20\x7f]{1,255}\Z"), **kwargs)
+
+
+class Text(fields.Field[str | None]):
+    """A text as it came, a number as text; null and blank are None, the cleared value."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValidationError("Not a valid string.")
+        return str(value) if str(value).strip() else None
+
+
+class Number(fields.Field[int | None]):
+    """A whole number, or its digits as a text; anything else counts as not given."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        digits = re.fullmatch(r"\d{1,18}", str(value), re.ASCII) and not isinstance(value, bool)
+        return int(value) if digits else missing
+
+
+class HttpUrl(fields.Field[str | None]):
+    """An http(s) URL; any other scheme counts as not given, since a page may link to it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        known = isinstance(value, str) and re.fullmatch(r"https?://[^\s\x00-\x1f]+", value, re.IGNORECASE)
+        return value if known else missing
+
+
+class Instant(fields.Field[Nanoseconds | None]):
+    """A time as nanoseconds since the epoch, from ISO-8601 with a zone or an epoch of any unit.
+
+    Opsgenie's `createdAt` is milliseconds and `updatedAt` nanoseconds, both sometimes strings,
+    so the unit is told from the magnitude and never from the key.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Nanoseconds | None:
+        if value == "":
+            return None
+        instant = None if isinstance(value, bool) else _instant(str(value))
+        if instant is None or not _EARLIEST <= instant < _LATEST:
+            raise ValidationError("Not a time (ISO-8601 with a zone, or an epoch) between 2000 and 2100.")
+        return instant
+
+
+def _instant(text: str) -> Nanoseconds | None:
+    if _NUMBER.fullmatch(text):
+        return _from_epoch(Decimal(text))
+    if parts := _ISO.fullmatch(text):
+        return _from_iso(*parts.groups(default=""))
+    return None
+
+
+def _from_epoch(number: Decimal) -> Nanoseconds:
+    """Scale seconds, milliseconds, microseconds or nanoseconds: each covers the years 1973 to 5138."""
+    for power in (9, 6, 3):
+        if number < 10 ** (20 - power):
+            return int(number * 10**power)
+    return int(number)
+
+
+def _from_iso(second: str, fraction: str, zone: str) -> Nanoseconds | None:
+    try:
+        whole = datetime.fromisoformat(second + zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return int(whole.timestamp()) * SECOND + int(fraction.ljust(9, "0"))
+
+
+def load(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Read `body` with `schema`; raise Unmappable naming every wrong place, `event.data.id: …`."""
+    try:
+        loaded: dict[str, Any] = schema.load(body)
+    except ValidationError as error:
+        raise Unmappable("; ".join(_sentences(error.messages))) from None
+    return loaded
+
+
+def _sentences(messages: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
+    if isinstance(messages, dict):
+        for key, value in messages.items():
+            yield from _sentences(value, path if key == "_schema" else (*path, str(key)))
+    else:
+        yield f"{'.'.join(path) or 'body'}: {' '.join(messages)}"

@@ -1,0 +1,192 @@
+"""PagerDuty V3 webhooks (developer.pagerduty.com/docs/webhooks, V3 overview).
+
+One event a body: {"event": {id, event_type, occurred_at, data}}. Only `data.type == "incident"`
+carries an incident; ids, times and urgency follow the vendor's V3 overview.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from marshmallow import fields
+
+from mappers.fields import HttpUrl, Identifier, Instant, Number, Text, VendorSchema, load
+from mappers.observation import Ignored, Kind, Observation, Service, Unmappable, Value
+
+_OPENING = frozenset(
+    f"incident.{change}" for change in ("triggered", "acknowledged", "unacknowledged", "reopened")
+)
+_ABOUT = {
+    "incident.priority_updated": frozenset({"priority"}),
+    "incident.service_updated": frozenset({"services"}),
+    "incident.incident_type.changed": frozenset({"incident_type"}),
+    "incident.delegated": frozenset({"escalation_policy"}),
+}
+_UNUSED_PRIORITY = "---"  # a level that the account does not use (knowledge base, incident priority)
+_LEGACY = "a V1/V2 webhook, which PagerDuty no longer supports: create a V3 webhook subscription instead"
+_REST = "a record of PagerDuty's REST API, not a webhook body: read history with a backfill"
+
+
+class Reference(VendorSchema):
+    """A reference to another PagerDuty object; `summary` is its display name."""
+
+    id = Text()
+    summary = Text()
+
+
+class IncidentType(VendorSchema):
+    """`{"name": "incident_default"}`, since 2024-09."""
+
+    name = Text()
+
+
+class IncidentData(VendorSchema):
+    """The incident as V3 events show it; 2021 bodies lack created_at and reopened_at."""
+
+    id = Identifier(required=True)
+    status = Text()
+    created_at = Instant()
+    reopened_at = Instant()
+    title = Text()
+    html_url = HttpUrl()
+    service = fields.Nested(Reference, allow_none=True)
+    priority = fields.Nested(Reference, allow_none=True)
+    urgency = Text()
+    number = Number()
+    teams = fields.List(fields.Nested(Reference), allow_none=True)
+    escalation_policy = fields.Nested(Reference, allow_none=True)
+    incident_type = fields.Nested(IncidentType, allow_none=True)
+    resolve_reason = fields.Raw(allow_none=True)
+
+
+class Event(VendorSchema):
+    """One V3 event."""
+
+    event_type = Text()
+    occurred_at = Instant()
+    data = fields.Nested(IncidentData, required=True)
+
+
+class Envelope(VendorSchema):
+    """The body of a V3 webhook."""
+
+    event = fields.Nested(Event, required=True)
+
+
+_ENVELOPE = Envelope()
+
+
+def recognises(body: Mapping[str, Any]) -> bool:
+    """Tell whether a body is PagerDuty's: V3, legacy V1/V2, or a REST record."""
+    event = body.get("event")
+    return (isinstance(event, dict) and "data" in event) or _is_legacy(body) or _is_rest(body)
+
+
+def from_webhook(body: Mapping[str, Any]) -> Observation | Ignored:
+    """Read one webhook body; raise Unmappable where it should carry an incident and cannot be read."""
+    if _is_legacy(body):
+        return Ignored(_LEGACY)
+    if _is_rest(body):
+        raise Unmappable(_REST)
+    if not_incident := _other_event_type(body.get("event")):
+        return Ignored(not_incident)
+    event = load(_ENVELOPE, body)["event"]
+    return _observe(event.get("event_type") or "", event.get("occurred_at"), event["data"])
+
+
+def event_id(body: Mapping[str, Any]) -> str | None:
+    """Return `event.id`, repeated with every delivery of the event: 26 characters, 38 digits or a UUID."""
+    event = body.get("event")
+    identifier = event.get("id") if isinstance(event, dict) else None
+    return str(identifier) if isinstance(identifier, str | int) and identifier else None
+
+
+def redact(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the body as it is: PagerDuty echoes no header and no secret."""
+    return body
+
+
+def source_url(kind: Kind, vendor_id: str, app_url: str | None) -> None:  # noqa: ARG001
+    """Return None: PagerDuty's bodies carry `html_url` themselves."""
+
+
+def _is_legacy(body: Mapping[str, Any]) -> bool:
+    return isinstance(body.get("messages"), list) and "event" not in body
+
+
+def _is_rest(body: Mapping[str, Any]) -> bool:
+    record = body.get("incident", body)
+    return "event" not in body and isinstance(record, dict) and "incident_number" in record
+
+
+def _other_event_type(event: Any) -> str | None:
+    """Return the type of an event whose data is not an incident (a note, a ping, a service …)."""
+    data = event.get("data") if isinstance(event, dict) else None
+    if not isinstance(data, dict) or data.get("type") == "incident":
+        return None
+    return str(event.get("event_type") or "an event without a type")
+
+
+def _observe(event_type: str, at: int | None, data: dict[str, Any]) -> Observation:
+    resolved = "resolved" in (data.get("status"), event_type.removeprefix("incident."))
+    opens = event_type in _OPENING
+    return Observation(
+        vendor_id=data["id"],
+        kind="incident",
+        at=at,
+        fields={field: read(data[key]) for key, (field, read) in _FIELDS.items() if key in data},
+        about=_ABOUT.get(event_type, frozenset()),
+        created_at=data.get("created_at"),
+        opened_at=data.get("reopened_at"),
+        opens=opens,
+        shows_open=not opens and not resolved and data.get("status") in ("triggered", "acknowledged"),
+        resolves=resolved,
+        merged_into=_merged_into(data.get("resolve_reason")) if resolved else None,
+        acknowledged=event_type == "incident.acknowledged",
+    )
+
+
+def _merged_into(reason: Any) -> str | None:
+    """Read `resolve_reason`: null, the string "merged", or an object naming the target.
+
+    Source: V3 OpenAPI `ResolveReason`; the knowledge base on merging ("currently only merge is supported").
+    """
+    if isinstance(reason, dict) and reason.get("type") == "merge_resolve_reason":
+        target = reason.get("incident")
+        return str(target.get("id") or "") if isinstance(target, dict) else ""
+    return "" if reason in ("merged", "merge_resolve_reason") else None
+
+
+def _as_it_is(value: Value | None) -> Value | None:
+    return value
+
+
+def _label(reference: dict[str, Any] | None) -> str | None:
+    reference = reference or {}
+    return reference.get("summary") or reference.get("id")
+
+
+def _labels(references: list[dict[str, Any]] | None) -> tuple[str, ...] | None:
+    return tuple(filter(None, map(_label, references or ()))) or None
+
+
+def _service(reference: dict[str, Any] | None) -> tuple[Service, ...] | None:
+    service = Service((reference or {}).get("id"), (reference or {}).get("summary"))
+    return (service,) if service.id or service.name else None
+
+
+def _priority(reference: dict[str, Any] | None) -> str | None:
+    name = (reference or {}).get("summary")
+    return None if name == _UNUSED_PRIORITY else name
+
+
+_FIELDS: dict[str, tuple[str, Callable[[Any], Value | None]]] = {
+    "title": ("name", _as_it_is),
+    "html_url": ("source_url", _as_it_is),
+    "service": ("services", _service),
+    "priority": ("priority", _priority),
+    "urgency": ("urgency", _as_it_is),
+    "number": ("number", _as_it_is),
+    "teams": ("teams", _labels),
+    "escalation_policy": ("escalation_policy", _label),
+    "incident_type": ("incident_type", lambda kind: (kind or {}).get("name")),
+}

@@ -1,0 +1,56 @@
+"""`make demo`: sandbox and bridge on loopback, the sample lifecycles as signed webhooks, what DX then holds."""
+
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.harness import ROOT, Bridge, Sandbox, running_sandbox, wait_until
+
+LIFECYCLES = ROOT / "tests" / "samples" / "lifecycles"
+_COLUMNS = (("reference_id", 36), ("name", 30), ("priority", 8), ("started_at", 20), ("resolved_at", 20))
+
+
+def main() -> None:
+    """Run the main job once; with KEEP=1 stay up until Ctrl-C."""
+    with tempfile.TemporaryDirectory() as folder, running_sandbox() as sandbox:
+        bridge = Bridge(Path(folder), sandbox.url).start().wait_ready()
+        print("The bridge and a stand-in for DX are running. Replaying webhooks, signed as the vendors do:\n")
+        for file in sorted(LIFECYCLES.glob("*.jsonl")):
+            source = file.stem.partition("-")[0]
+            told = bridge.run("replay", "--source", source, str(file), "--to", bridge.url)
+            print(f"  {file.stem:<28} {told.stdout.strip()}")
+        wait_until(bridge.is_settled, what="delivery")
+        _print_table(sandbox)
+        if os.environ.get("KEEP"):
+            _stay(bridge, sandbox)
+        code = bridge.stop()
+    sys.exit(code)
+
+
+def _print_table(sandbox: Sandbox) -> None:
+    calls = sandbox.calls()["total"]
+    incidents = sandbox.incidents().values()
+    print(f"\nDX now holds {len(incidents)} incidents, after {calls} calls:\n")
+    print("  " + "  ".join(f"{name:<{width}}" for name, width in _COLUMNS) + "  services")
+    for incident in sorted(incidents, key=lambda each: each["started_at"]):
+        cells = (_cell(incident[name], width) for name, width in _COLUMNS)
+        services = ", ".join(service["identifier"] for service in incident["services"] or ())
+        print("  " + "  ".join(cells) + f"  {services}")
+
+
+def _cell(value: Any, width: int) -> str:
+    text = "open" if value is None else str(value)
+    return f"{text if len(text) <= width else text[: width - 1] + '…':<{width}}"
+
+
+def _stay(bridge: Bridge, sandbox: Sandbox) -> None:
+    print(f"\nThe bridge:  {bridge.url}   webhooks at {bridge.url}/webhooks/<source>")
+    print(f"What DX holds: {sandbox.url}\n\nCtrl-C ends both.")
+    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    main()
