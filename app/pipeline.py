@@ -31,7 +31,9 @@ _database_wait = wait_exponential(multiplier=0.1, max=5)
 class Pipeline:
     """Folds and delivers in one process; any number of them may share a database."""
 
-    def __init__(self, engine: Engine, folder: Folder, deliverer: Deliverer | None, wake: Wake, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, folder: Folder, deliverer: Deliverer | None, wake: Wake, clock: Clock
+    ) -> None:
         self._engine, self._folder, self._deliverer = engine, folder, deliverer
         self._wake, self._clock = wake, clock
         self._name = f"{socket.gethostname()}:{os.getpid()}"
@@ -62,7 +64,9 @@ class Pipeline:
             worked = self._turn()
         except DBAPIError as error:
             self._failures.attempt_number += 1
-            log.error("database failed; trying again", error=type(error.orig).__name__, detail=str(error.orig))
+            log.error(
+                "database failed; trying again", error=type(error.orig).__name__, detail=str(error.orig)
+            )
             time.sleep(_database_wait(self._failures))
             return False
         self._failures.attempt_number = 1

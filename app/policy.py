@@ -28,8 +28,11 @@ class Document:
 
 
 def document(source: str, vendor_id: str, shown: Incident, source_url: str | None) -> Document:
-    """Return what DX should hold; `source_url` serves where the vendor's bodies carry none."""
-    fields = {"source_url": source_url, **shown.fields}
+    """Return what DX should hold; `source_url` serves where the vendor's bodies carry none.
+
+    Of an incident that only Associated alerts have named, nothing is told but that it exists.
+    """
+    fields = {"source_url": source_url, **shown.fields} if shown.fields else {}
     values = {
         "name": fields.get("name"),
         "priority": fields.get("priority"),

@@ -161,8 +161,7 @@ def _as_it_is(value: Value | None) -> Value | None:
 
 
 def _label(reference: dict[str, Any] | None) -> str | None:
-    reference = reference or {}
-    return reference.get("summary") or reference.get("id")
+    return (reference or {}).get("summary")
 
 
 def _labels(references: list[dict[str, Any]] | None) -> tuple[str, ...] | None:
@@ -175,7 +174,7 @@ def _service(reference: dict[str, Any] | None) -> tuple[Service, ...] | None:
 
 
 def _priority(reference: dict[str, Any] | None) -> str | None:
-    name = (reference or {}).get("summary")
+    name = _label(reference)
     return None if name == _UNUSED_PRIORITY else name
 
 

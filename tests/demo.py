@@ -42,7 +42,7 @@ def _print_table(sandbox: Sandbox) -> None:
 
 
 def _cell(value: Any, width: int) -> str:
-    text = "open" if value is None else str(value)
+    text = "" if value is None else str(value)
     return f"{text if len(text) <= width else text[: width - 1] + '…':<{width}}"
 
 

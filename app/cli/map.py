@@ -33,14 +33,20 @@ class Line:
 
     def as_json(self) -> dict[str, object]:
         """Return the object to print."""
-        head = {"event": self.event, "source": self.source and self.source.name, "outcome": self.mapped.outcome}
+        head = {
+            "event": self.event,
+            "source": self.source and self.source.name,
+            "outcome": self.mapped.outcome,
+        }
         if self.source is None or self.mapped.key is None or self.mapped.state is None:
             return {**head, "reason": self.mapped.reason}
         return head | _document(self.source, self.mapped.key[1], self.mapped.state)
 
 
 @click.command("map")
-@click.option("--source", type=click.Choice(sorted(MAPPERS)), help="The vendor, where the body does not tell.")
+@click.option(
+    "--source", type=click.Choice(sorted(MAPPERS)), help="The vendor, where the body does not tell."
+)
 @click.option("--received-at", metavar="T", help="The time of receipt, ISO-8601 with a zone. Default: now.")
 @click.option("--fold", is_flag=True, help="Merge all events and print one object per incident.")
 @click.argument("files", type=click.File("rb"), nargs=-1, required=True, metavar="FILE…")
@@ -79,7 +85,9 @@ def _bodies(data: bytes) -> Iterator[Any]:
         yield orjson.loads(data)
     except orjson.JSONDecodeError as error:
         lines = [line for line in data.split(b"\n") if line.strip()]
-        yield from map(_read, lines) if len(lines) > 1 and not isinstance(_read(lines[0]), ValueError) else [error]
+        yield from (
+            map(_read, lines) if len(lines) > 1 and not isinstance(_read(lines[0]), ValueError) else [error]
+        )
 
 
 def _read(line: bytes) -> Any:

@@ -20,7 +20,9 @@ _SUFFIXES = (".json", ".jsonl")
 @click.command("replay")
 @click.option("--to", "url", required=True, metavar="URL", help="The bridge, as http://127.0.0.1:8000")
 @click.option("--source", metavar="NAME", help="Where the bodies come from, if they do not tell (jsm).")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH…")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH…"
+)
 def command(paths: tuple[Path, ...], url: str, source: str | None) -> None:
     """Post webhook bodies to a running bridge, signed with the configured secrets.
 
@@ -40,7 +42,9 @@ def command(paths: tuple[Path, ...], url: str, source: str | None) -> None:
     with requests.Session() as session, bar:
         for body in bar:
             told[_post(session, url.rstrip("/"), sources, source, body)] += 1
-    click.echo(", ".join(f"{count} {outcome}" for outcome, count in sorted(told.items())) or "nothing to post")
+    click.echo(
+        ", ".join(f"{count} {outcome}" for outcome, count in sorted(told.items())) or "nothing to post"
+    )
     sys.exit(bool(set(told) - {"accepted", "duplicate"}))
 
 

@@ -19,4 +19,6 @@ def command(as_json: bool) -> None:
         click.echo(orjson.dumps(counted).decode())
         return
     for group, values in counted.items():
-        click.echo(f"{group:<10} " + "  ".join(f"{name} {value}" for name, value in values.items() if value != ""))
+        click.echo(
+            f"{group:<10} " + "  ".join(f"{name} {value}" for name, value in values.items() if value != "")
+        )

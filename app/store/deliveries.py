@@ -73,12 +73,20 @@ def claim(
     for row, each in zip(rows, claims, strict=True):
         moved = {} if row.destination == destination else {"settled": None, "destination": destination}
         sent = " ".join(sorted({*_ever_sent(row, destination), *each.body}))
-        values = {"lease": each.lease, "in_doubt": each.doubt + 1, "ever_sent": sent, "tried_at": now, **moved}
+        values = {
+            "lease": each.lease,
+            "in_doubt": each.doubt + 1,
+            "ever_sent": sent,
+            "tried_at": now,
+            **moved,
+        }
         connection.execute(update(incidents).where(incidents.c.id == row.id).values(**values))
     return claims
 
 
-def settle(connection: Connection, call: Call, sender: retry.Sender, random: Random, now: Nanoseconds) -> None:
+def settle(
+    connection: Connection, call: Call, sender: retry.Sender, random: Random, now: Nanoseconds
+) -> None:
     """Record a call, and let its answer decide about its incident; `sender` has learnt from it already."""
     row = _locked(connection, call.claim)
     if row.lease == call.claim.lease:

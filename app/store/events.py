@@ -56,7 +56,9 @@ def mark_folded(connection: Connection, folded: Sequence[Folded]) -> None:
     statement = (
         update(events)
         .where(events.c.id == bindparam("event_id"))
-        .values(folded=True, outcome=bindparam("told"), reason=bindparam("why"), incident_id=bindparam("into"))
+        .values(
+            folded=True, outcome=bindparam("told"), reason=bindparam("why"), incident_id=bindparam("into")
+        )
     )
     rows = [
         {"event_id": each.event.id, "told": each.outcome, "why": each.reason, "into": each.incident_id}
@@ -68,7 +70,9 @@ def mark_folded(connection: Connection, folded: Sequence[Folded]) -> None:
 
 def refold_problems(connection: Connection) -> int:
     """Mark what could not be mapped as unfolded again; return how many."""
-    again = update(events).where(events.c.outcome.in_(PROBLEMS)).values(folded=False, outcome=None, reason=None)
+    again = (
+        update(events).where(events.c.outcome.in_(PROBLEMS)).values(folded=False, outcome=None, reason=None)
+    )
     return connection.execute(again).rowcount
 
 

@@ -58,10 +58,7 @@ def lock(connection: Connection, keys: Iterable[Key], now: Nanoseconds) -> list[
     )
     key = tuple_(incidents.c.source, incidents.c.vendor_id)
     statement = select(*columns).where(key.in_(wanted)).order_by(*columns[1:3]).with_for_update()
-    return [
-        Held(row.id, (row.source, row.vendor_id), *row[3:])
-        for row in connection.execute(statement)
-    ]
+    return [Held(row.id, (row.source, row.vendor_id), *row[3:]) for row in connection.execute(statement)]
 
 
 def _make(connection: Connection, keys: Sequence[Key], now: Nanoseconds) -> None:

@@ -50,7 +50,9 @@ class StoreCollector(Collector):
             states.add_metric([state], float(counted["sender"]["state"] == state))
         yield states
         help_text = "When a pipeline last gave a sign of life."
-        yield GaugeMetricFamily("dx_bridge_pipeline_last_beat_timestamp_seconds", help_text, value=beat / SECOND)
+        yield GaugeMetricFamily(
+            "dx_bridge_pipeline_last_beat_timestamp_seconds", help_text, value=beat / SECOND
+        )
 
 
 @blueprint.get("/api/v1/stats")

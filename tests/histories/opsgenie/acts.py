@@ -19,6 +19,11 @@ def moment(alert: Alert, low: float = 1, high: float = HOUR) -> int:
     return alert.clock.later(low, high, unit=MILLISECOND if alert.script.chance(0.2) else 1)
 
 
+def moment_within_a_microsecond(alert: Alert) -> int:
+    """Choose a time that only nanoseconds tell from the last one."""
+    return alert.clock.later(0, 9e-7, unit=1, edge=False)
+
+
 def create(alert: Alert) -> bool:
     """Create the alert, at times without an `updatedAt`; say whether that was told or got lost."""
     if alert.script.chance(0.08):
@@ -64,12 +69,8 @@ def add_team(alert: Alert) -> None:
 
 
 def reword(alert: Alert) -> None:
-    """Change the message, at times once more within the same microsecond."""
-    alert.message, correction = alert.script.rng.sample(TITLES, 2)
+    alert.message = alert.script.rng.choice(TITLES)
     alert.tell("UpdateMessage", moment(alert), whole=True)
-    if alert.script.chance(0.2):
-        alert.message = correction
-        alert.tell("UpdateMessage", alert.clock.later(0, 9e-7, unit=1, edge=False), whole=True)
 
 
 def customise(alert: Alert) -> None:

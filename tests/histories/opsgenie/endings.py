@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.histories.opsgenie.acts import moment, take_note
+from tests.histories.opsgenie.acts import moment, moment_within_a_microsecond, take_note
 from tests.histories.opsgenie.alert import ABOUT_NOTHING_KEPT
 from tests.histories.values import MINUTE, TITLES
 
@@ -37,13 +37,15 @@ def close_then_reach_another_team(alert: Alert) -> None:
 def close_then_go_on(alert: Alert) -> None:
     """Acknowledge after the Close, which opens again, and at times close once more."""
     close(alert)
-    alert.tell(alert.script.rng.choice(["Acknowledge", "UnAcknowledge"]), moment(alert))
+    at = moment_within_a_microsecond(alert) if alert.script.chance(0.3) else moment(alert)
+    alert.tell(alert.script.rng.choice(["Acknowledge", "UnAcknowledge"]), at)
     if alert.script.chance(0.5):
         close(alert)
 
 
 def say_last_word(alert: Alert) -> None:
-    (say,) = alert.script.rng.choices([tell_two_at_one_time, tell_without_time, None], [15, 15, 70])
+    choices = [tell_two_at_one_time, tell_two_within_a_microsecond, tell_without_time, None]
+    (say,) = alert.script.rng.choices(choices, [15, 8, 15, 62])
     if say:
         say(alert)
 
@@ -56,6 +58,17 @@ def tell_two_at_one_time(alert: Alert) -> None:
     for action, value in alert.script.rng.sample(told, len(told)):
         setattr(alert, field, value)
         alert.tell(action, at, whole=True)
+
+
+def tell_two_within_a_microsecond(alert: Alert) -> None:
+    """Change the message twice in so short a time that the last change needs every digit."""
+    for message, at in zip(
+        alert.script.rng.sample(TITLES, 2),
+        (moment(alert), moment_within_a_microsecond(alert)),
+        strict=True,
+    ):
+        alert.message = message
+        alert.tell("UpdateMessage", at, whole=True)
 
 
 def tell_without_time(alert: Alert) -> None:

@@ -108,7 +108,8 @@ class AlertState:
             ids = [{"identifier": identifier} for identifier in self.incident.services]
             return {"services": ids or None} if "impacted-services" in details else {}
         names = [tag.removeprefix("service:") for tag in tags if tag.startswith("service:")]
-        names += [details["service"]] if "service" in details else []
+        if not names and "service" in details:
+            names = [details["service"]]
         services = [{"identifier": SERVICE_NAMES[name], "name": name} for name in dict.fromkeys(names)]
         return {"services": services} if services else {}
 

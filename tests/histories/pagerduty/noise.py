@@ -17,7 +17,7 @@ def make_noise(script: Script, incident_id: str, at: int) -> None:
     """Send one such webhook about the incident, or about none at all."""
     choices = {**_about_incident(script, incident_id), **ABOUT_NO_INCIDENT}
     event_type = script.rng.choice(list(choices))
-    body = envelope(script, event_type, at, choices[event_type])
+    body = envelope(script, event_type, at, dict(choices[event_type]))
     if event_type == "incident.workflow.started":
         body["event"]["id"] = script.digits(38)
     script.add(at, "pagerduty", body)

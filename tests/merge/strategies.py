@@ -1,0 +1,40 @@
+"""Random observations, small enough that times, values and strands collide often."""
+
+from hypothesis import strategies as st
+
+from app.incident import State, merge, observe
+from mappers.observation import Observation, Service
+
+times = st.integers(1, 12).map(lambda tick: tick * 500_000_000)
+values = st.none() | st.sampled_from(["a", "b"]) | st.just(("t",)) | st.just((Service("S1", "one"),))
+fields = st.dictionaries(st.sampled_from(["name", "priority", "services"]), values, max_size=3)
+
+observations = st.builds(
+    Observation,
+    vendor_id=st.just("X"),
+    kind=st.sampled_from(["incident", "alert"]),
+    at=st.none() | times,
+    fields=fields,
+    about=st.frozensets(st.sampled_from(["name", "priority"]), max_size=2),
+    created_at=st.none() | times,
+    opened_at=st.none() | times,
+    opens=st.booleans(),
+    shows_open=st.booleans(),
+    resolves=st.booleans(),
+    merged_into=st.none() | st.sampled_from(["", "T1", "T2"]),
+    deleted=st.booleans(),
+    acknowledged=st.booleans(),
+    strand=st.sampled_from(["", "A1", "A2"]),
+    role=st.none() | st.sampled_from(["owner", "responder", "associated"]),
+)
+
+
+def _merged(seen: list[tuple[Observation, int]]) -> State:
+    first, *rest = (observe(each, received) for each, received in seen)
+    for state in rest:
+        first = merge(first, state)
+    return first
+
+
+states = st.lists(st.tuples(observations, times), min_size=1, max_size=4).map(_merged)
+pairs = st.tuples(states, states)
