@@ -1,7 +1,6 @@
 """gunicorn's configuration: threads, one worker class, logs as the rest of the bridge."""
 
 import os
-
 from typing import Any
 
 from app.factory import THREADS

@@ -124,7 +124,7 @@ def create_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
             settings.dx_concurrency,
             settings.dx_max_rps,
         )
-        deliverer = Deliverer(engine, to, clock, Random())
+        deliverer = Deliverer(engine, to, clock, Random())  # noqa: S311 - jitter
     else:
         log.warning("nothing is delivered: set DX_BASE_URL and DX_API_TOKEN")
     return Pipeline(engine, folder, deliverer, watch(engine), clock)

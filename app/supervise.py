@@ -74,7 +74,7 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         environment = {**os.environ, PARENT_FD: str(self._pipe)}
-        child.process = subprocess.Popen(child.command, env=environment, pass_fds=[self._pipe])
+        child.process = subprocess.Popen(child.command, env=environment, pass_fds=[self._pipe])  # noqa: S603
 
     def _end_all(self) -> None:
         running = [child.process for child in self._children if child.process]

@@ -60,5 +60,5 @@ class Ignored:
     reason: str
 
 
-class Unmappable(ValueError):
+class Unmappable(ValueError):  # noqa: N818 - an outcome as well
     """A body that should describe an incident but cannot be read; the text says where and why."""

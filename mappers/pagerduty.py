@@ -105,7 +105,7 @@ def redact(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return body
 
 
-def source_url(kind: Kind, vendor_id: str, app_url: str | None) -> None:  # noqa: ARG001
+def source_url(kind: Kind, vendor_id: str, app_url: str | None) -> None:
     """Return None: PagerDuty's bodies carry `html_url` themselves."""
 
 

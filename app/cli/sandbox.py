@@ -69,5 +69,5 @@ def command(host: str, port: int, token: str, seed: int | None) -> None:
     Which calls: "reference_id", "method" (incidents.upsert, incidents.delete,
     customData.getAllByReference), "share" (0 to 1), "times"; "name" is what
     the log of calls says.
-    """  # noqa: D301  click reads the backspaces
+    """
     serve(create_sandbox(token, seed), host, port)

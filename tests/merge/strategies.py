@@ -37,4 +37,3 @@ def _merged(seen: list[tuple[Observation, int]]) -> State:
 
 
 states = st.lists(st.tuples(observations, times), min_size=1, max_size=4).map(_merged)
-pairs = st.tuples(states, states)

@@ -1,0 +1,1 @@
+"""The bridge as its users run it: real processes, real sockets, the sandbox as DX."""
