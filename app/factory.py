@@ -12,6 +12,7 @@ from app.errors import Refusal
 from app.receive import Receiver
 from app.settings import Settings
 from app.store.engine import connect
+from app.store.wake import Notifier
 from app.web import health, stats
 
 THREADS = 8
@@ -30,7 +31,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     app.extensions |= {
         "settings": settings,
         "engine": engine,
-        "receiver": Receiver(settings, engine, clock),
+        "receiver": Receiver(settings, engine, clock, Notifier(engine)),
         "health": health.Health(engine, clock),
         "metrics": registry,
     }

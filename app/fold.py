@@ -1,12 +1,12 @@
 """Events into incidents: map each stored event, merge it into its incident, compute what DX should hold."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 import orjson
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.clock import Clock
 from app.incident import State, merge, observe
@@ -70,16 +70,21 @@ class Folder:
         if not batch:
             return 0
         mapped = [(event, self._map(event)) for event in batch]
-        states = _by_key(each for _, each in mapped)
         with self._engine.begin() as connection:
-            now = self._clock.wall()
-            held = {each.key: each for each in incidents.lock(connection, states, now)}
-            renewed = {key: self._renew(each, states[key]) for key, each in held.items()}
-            incidents.renew(connection, list(filter(None, renewed.values())), self._destination, now)
-            folded = [_folded(event, each, renewed) for event, each in mapped]
-            events.mark_folded(connection, folded)
+            mine = events.still_unfolded(connection, [event.id for event in batch])
+            folded = self._write(connection, [each for each in mapped if each[0].id in mine])
         _report(folded)
         return len(batch)
+
+    def _write(self, connection: Connection, mapped: Sequence[tuple[StoredEvent, Mapped]]) -> list[Folded]:
+        """Merge mapped events into their incidents, in the caller's transaction."""
+        now, states = self._clock.wall(), _by_key(each for _, each in mapped)
+        held = {each.key: each for each in incidents.lock(connection, states, now)}
+        renewed = {key: self._renew(each, states[key]) for key, each in held.items()}
+        incidents.renew(connection, list(filter(None, renewed.values())), self._destination, now)
+        folded = [_folded(event, each, renewed) for event, each in mapped]
+        events.mark_folded(connection, folded)
+        return folded
 
     def _map(self, event: StoredEvent) -> Mapped:
         source = self._sources.get(event.source)

@@ -1,6 +1,7 @@
 """POST /webhooks/<source>: verify, redact, commit, and only then acknowledge. Nothing is mapped here."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -17,6 +18,7 @@ from app.body import read_body
 from app.clock import Clock
 from app.settings import Settings, Source
 from app.store import events
+from app.store.wake import Notifier
 from app.verify import VERIFIERS
 from mappers import MAPPERS
 
@@ -34,6 +36,7 @@ class Receiver:
     settings: Settings
     engine: Engine
     clock: Clock
+    notifier: Notifier
 
     def receive(self, name: str, request: Request) -> tuple[dict[str, str], int]:
         """Return the answer for a webhook; raise Refusal, in the order that the contract gives."""
@@ -64,7 +67,13 @@ class Receiver:
             raise errors.no_commit() from None
         status, code = ("accepted", 202) if is_new else ("duplicate", 200)
         log.info("webhook", source=source.name, event_id=key, status=status)
+        self._wake()
         return {"status": status, "event_id": key}, code
+
+    def _wake(self) -> None:
+        """Wake the pipelines; the event is committed, so a failure is nothing to tell the vendor."""
+        with suppress(SQLAlchemyError):
+            self.notifier.notify()
 
 
 @blueprint.post("/webhooks/<source>")

@@ -7,6 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
+POSTGRES_ARGUMENTS: dict[str, Any] = {
+    "connect_timeout": 4,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "application_name": "dx-bridge",
+}
 _BUSY_MS = 4000  # under PagerDuty's 5 s: a webhook gets its 503 while the vendor still listens
 
 
@@ -14,7 +22,7 @@ def connect(database_url: str, *, pool_size: int = 2) -> Engine:
     """Return an engine; `pool_size` bounds its connections (small PostgreSQL plans allow 20 in all)."""
     if make_url(database_url).get_backend_name() == "sqlite":
         return _sqlite(database_url, pool_size)
-    return create_engine(database_url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True)
+    return _postgresql(database_url, pool_size)
 
 
 def reading(engine: Engine) -> Engine:
@@ -38,6 +46,21 @@ def _sqlite(database_url: str, pool_size: int) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _postgresql(database_url: str, pool_size: int) -> Engine:
+    """Return an engine whose connections notice a dead server and commit to disk, whatever the defaults."""
+    engine = create_engine(
+        database_url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS
+    )
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_postgresql(connection: Any, _: Any) -> None:
+    connection.execute("SET synchronous_commit TO on")
+    connection.execute("SET timezone TO 'UTC'")
+    connection.commit()
 
 
 def _prepare(connection: SQLiteConnection, _: Any) -> None:

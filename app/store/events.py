@@ -51,6 +51,12 @@ def unfolded(connection: Connection, limit: int) -> list[StoredEvent]:
     return [StoredEvent(*row) for row in connection.execute(statement)]
 
 
+def still_unfolded(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Lock those of the events that nobody has folded or is folding; on PostgreSQL without waiting."""
+    statement = select(events.c.id).where(events.c.id.in_(ids), ~events.c.folded)
+    return set(connection.execute(statement.with_for_update(skip_locked=True)).scalars())
+
+
 def mark_folded(connection: Connection, folded: Sequence[Folded]) -> None:
     """Mark events as folded, in the transaction that writes the incidents they went into."""
     statement = (

@@ -1,0 +1,283 @@
+"""Reading vendors' JSON: times of any unit, loose texts and numbers, and what is wrong said in one sentence."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import ValidationError, fields
+
+from mappers import MAPPERS, jsm, opsgenie, recognise
+from mappers.fields import SECOND, HttpUrl, Identifier, Instant, Number, Text, VendorSchema, load
+from mappers.observation import Observation, Unmappable
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+START = 1_704_067_200  # 2024-01-01T00:00:00Z
+FIRST, LAST = 946_684_800, 4_102_444_799  # 2000-01-01T00:00:00Z, 2099-12-31T23:59:59Z
+
+zones = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+moments = st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 30), timezones=zones)  # noqa: DTZ001
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+class Inner(VendorSchema):
+    """A nested object."""
+
+    at = Instant()
+    id = Identifier(required=True)
+
+
+class Everything(VendorSchema):
+    """One field of each kind."""
+
+    at = Instant()
+    id = Identifier()
+    text = Text()
+    number = Number()
+    url = HttpUrl()
+    inner = fields.Nested(Inner)
+    each = fields.List(fields.Nested(Inner))
+
+
+def read(key: str, value: Any) -> Any:
+    """Read one value as the field of that name; "absent" where it counts as not given."""
+    return load(Everything(), {key: value}).get(key, "absent")
+
+
+def problem(body: Any) -> str:
+    """Return the sentence that says what is wrong with a body."""
+    with pytest.raises(Unmappable) as raised:
+        load(Everything(), body)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "nanoseconds"),
+    [
+        (START, START * SECOND),
+        (str(START), START * SECOND),
+        (START * 1000 + 7, START * SECOND + 7_000_000),
+        (str(START * 1000 + 7), START * SECOND + 7_000_000),
+        (START * 10**6 + 7, START * SECOND + 7000),
+        (START * SECOND + 7, START * SECOND + 7),
+        (str(START * SECOND + 7), START * SECOND + 7),
+        (1704067200.25, START * SECOND + SECOND // 4),
+        (1704067200123.0, START * SECOND + 123_000_000),
+        ("1704067200.123456789", START * SECOND + 123_456_789),
+        ("01704067200", START * SECOND),
+        ("2024-01-01T00:00:00Z", START * SECOND),
+        ("2024-01-01T00:00:00.1Z", START * SECOND + 100_000_000),
+        ("2024-01-01T00:00:00.123456789Z", START * SECOND + 123_456_789),
+        ("2024-01-01T00:00:00.9999999999Z", START * SECOND + 999_999_999),
+        ("2024-01-01T01:00:00+01:00", START * SECOND),
+        ("2024-01-01T01:00:00.714+0100", START * SECOND + 714_000_000),
+        ("2023-12-31T18:30:00-05:30", START * SECOND),
+        ("2024-01-01T00:00:00-00:00", START * SECOND),
+        ("2024-02-29T00:00:00Z", (START + 59 * 86400) * SECOND),
+        (FIRST, FIRST * SECOND),
+        ("2000-01-01T00:00:00Z", FIRST * SECOND),
+        ("2099-12-31T23:59:59.999999999Z", (LAST + 1) * SECOND - 1),
+        (None, None),
+        ("", None),
+    ],
+)
+def test_a_time_is_read_to_the_nanosecond(value: object, nanoseconds: int | None) -> None:
+    """An epoch of any unit, also as a text, and ISO-8601 with a zone are exact; null and "" are no time."""
+    assert read("at", value) == nanoseconds
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, True, False, 1.5, float("nan"), float("inf"), " ", "now", "٢٠٢٤", "1" * 21, [], {}, [START]]
+    + [FIRST - 1, LAST + 1, "1999-12-31T23:59:59.999999999Z", "2100-01-01T00:00:00Z", f"{START}\n", f" {START}"]
+    + ["2024-01-01", "2024-01-01T00:00:00", "2024-01-01 00:00:00Z", "2024-13-01T00:00:00Z"]
+    + ["2023-02-29T00:00:00Z", "2024-01-01T24:01:00Z", "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00Z\n"]
+    + ["2024-01-01T00:00:00+25:00", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1e9", "0x65"],
+)
+def test_what_is_no_time_is_refused(value: object) -> None:
+    """A time without a zone, an impossible one and one outside of 2000 to 2099 are wrong, not guessed."""
+    assert problem({"at": value}).startswith("at: Not a time")
+
+
+@given(st.integers(FIRST, LAST), st.sampled_from([1, 10**3, 10**6, 10**9]), st.sampled_from([int, str]))
+def test_the_unit_of_an_epoch_shows_in_its_magnitude(
+    second: int, unit: int, write: Callable[[int], object]
+) -> None:
+    """Seconds, milli-, micro- and nanoseconds of one moment are the same time, as numbers and as texts."""
+    assert read("at", write(second * unit)) == second * SECOND
+
+
+@given(moments)
+def test_an_iso_time_is_what_datetime_reads(moment: datetime) -> None:
+    """In any zone and to the microsecond, ISO-8601 gives the moment that `datetime` gives."""
+    assert read("at", moment.isoformat()) == (moment - EPOCH) // timedelta(microseconds=1) * 1000
+
+
+@given(moments, st.integers(0, SECOND - 1), st.text("0123456789", max_size=8))
+def test_nanoseconds_survive_and_more_is_cut(moment: datetime, nanosecond: int, more: str) -> None:
+    """Nine digits of a fraction are kept as they are; the tenth does not round the ninth."""
+    text = f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{nanosecond:09}{more}Z"
+    assert read("at", text) == (moment - EPOCH) // timedelta(seconds=1) * SECOND + nanosecond
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("Disk full", "Disk full"), (" padded ", " padded "), (7, "7"), (1.5, "1.5"), ("é\n", "é\n")]
+    + [("", None), (" \t\n", None), (None, None)],
+)
+def test_a_text_is_kept_as_it_came(value: object, text: str | None) -> None:
+    """A number becomes its digits; null and blank are cleared."""
+    assert read("text", value) == text
+
+
+@pytest.mark.parametrize("value", [True, False, [], {}, ["Disk full"]])
+def test_what_is_no_text_is_refused(value: object) -> None:
+    """A boolean, a list and an object are not texts."""
+    assert problem({"text": value}) == "text: Not a valid string."
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(0, 0), (42, 42), ("42", 42), ("0042", 42), (10**18 - 1, 10**18 - 1), (None, None)]
+    + [(value, "absent") for value in (True, False, -1, 1.5, "", "x", "4 2", "٤", 10**18, [], {}, [1])],
+)
+def test_a_number_is_whole_or_not_given(value: object, number: object) -> None:
+    """Digits count, as a number or a text; anything else says nothing, and null clears."""
+    assert read("number", value) == number
+
+
+@pytest.mark.parametrize("url", ["https://example.org/a?b#c", "http://example.org", "HTTPS://EXAMPLE.ORG/é"])
+def test_an_http_url_is_taken(url: str) -> None:
+    """http and https are taken, in any case, as they are."""
+    assert read("url", url) == url
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["javascript:alert(1)", "data:text/html,x", "ftp://example.org", "//example.org", "/incidents/1", "https://"]
+    + ["", "https:example.org", " https://example.org", "https://example.org/ x", "https://example.org\n"]
+    + ["jav\tascript:https://x", 7, True, [], {"url": "https://example.org"}],
+)
+def test_any_other_url_is_not_given(value: object) -> None:
+    """A page may link to it: any other scheme says nothing at all."""
+    assert read("url", value) == "absent"
+
+
+@pytest.mark.parametrize("value", ["P", "PGR0VU2", "a" * 255, "1f9b-1700000000000", "ünïcode", "a/b?c"])
+def test_an_id_is_kept_as_it_is(value: str) -> None:
+    """1 to 255 printable characters identify an incident; their form is the vendor's business."""
+    assert read("id", value) == value
+
+
+@pytest.mark.parametrize(
+    "value", ["", " ", "a b", "a\n", "\x00", "a\x7f", "a" * 256, "a" * 255 + "\n", None, 7, True, [], {}]
+)
+def test_what_is_no_id_is_refused(value: object) -> None:
+    """An id that is blank, too long, with white space or not a text is wrong."""
+    assert problem({"id": value}).startswith("id: ")
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"inner": {}}, "inner.id: Missing data for required field."),
+        ({"inner": "x"}, "inner: Invalid input type."),
+        ({"each": [{"id": "a"}, {}]}, "each.1.id: Missing data for required field."),
+        ({"each": "x"}, "each: Not a valid list."),
+        ({"text": [], "inner": {"id": 1}}, "text: Not a valid string.; inner.id: Not a valid string."),
+        ([], "body: Invalid input type."),
+    ],
+)
+def test_each_wrong_place_is_named(body: object, sentence: str) -> None:
+    """One sentence names every wrong place by its path."""
+    assert problem(body) == sentence
+
+
+def test_unknown_keys_are_passed_over() -> None:
+    """Vendors add keys at any time, in nested objects, too."""
+    assert load(Everything(), {"x": 1, "inner": {"id": "a", "y": {}}}) == {"inner": {"id": "a"}}
+
+
+@pytest.mark.parametrize("key", ["at", "id", "text", "number", "url", "inner", "each"])
+@given(anything)
+def test_a_value_is_read_or_refused(key: str, value: object) -> None:
+    """No JSON value makes a field fail in any other way than by refusing it."""
+    try:
+        load(Everything(), {key: value})
+    except Unmappable as error:
+        assert str(error).startswith(key)  # noqa: PT017 - either way is right
+
+
+def seen(alert: dict[str, Any]) -> Observation:
+    """Read an Opsgenie event about an alert with these keys."""
+    told = opsgenie.from_webhook({"action": "AddNote", "alert": {"alertId": "A", "message": "m", **alert}})
+    assert isinstance(told, Observation)
+    return told
+
+
+@pytest.mark.parametrize(("level", "priority"), [("P1", "P1"), ("p5", "P5"), (3, "P3"), ("3", "P3"), (None, None)])
+def test_an_alerts_priority_is_p1_to_p5(level: object, priority: str | None) -> None:
+    """Integers and digits of 2017 are taken as well; null clears."""
+    assert seen({"priority": level}).fields["priority"] == priority
+
+
+@pytest.mark.parametrize("level", ["", "P0", "P6", 0, 6, "high", "P10", True, [], {}])
+def test_any_other_priority_is_not_given(level: object) -> None:
+    """A level that Opsgenie does not have says nothing."""
+    assert "priority" not in seen({"priority": level}).fields
+
+
+@pytest.mark.parametrize("tags", ["a,b", {"a": 1}, 7])
+def test_tags_that_are_no_list_are_refused(tags: object) -> None:
+    """What cannot be read is told, not dropped."""
+    with pytest.raises(Unmappable, match=r"alert\.tags: Not a valid list\."):
+        seen({"tags": tags})
+
+
+@pytest.mark.parametrize("body", [{"alert": {"alertId": "A"}}, {"action": "Create"}, {}])
+def test_jsm_claims_no_body(body: dict[str, Any]) -> None:
+    """JSM's bodies are Opsgenie's, so a source has to be named for them."""
+    assert not jsm.recognises(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "vendor"),
+    [
+        ({"alert": {}}, "opsgenie"),
+        ({"event": {"data": {}}}, "pagerduty"),
+        ({"messages": []}, "pagerduty"),
+        ({"alert": "x"}, None),
+        ({"event": {}}, None),
+        ({}, None),
+    ],
+)
+def test_a_vendor_is_recognised_by_its_body(body: dict[str, Any], vendor: str | None) -> None:
+    """The envelope tells the vendor; what nobody claims has none."""
+    assert recognise(body) == vendor
+
+
+@pytest.mark.parametrize("vendor", MAPPERS)
+@given(st.dictionaries(st.sampled_from(["event", "alert", "data", "messages", "incident", "action"]), anything))
+def test_no_body_makes_a_mapper_fail(vendor: str, body: dict[str, Any]) -> None:
+    """Any JSON object is an observation, ignored or unmappable."""
+    try:
+        assert MAPPERS[vendor].from_webhook(body) is not None
+    except Unmappable as error:
+        assert str(error)  # noqa: PT017 - either way is right
+
+
+def test_a_refused_value_does_not_appear_in_a_validation_error() -> None:
+    """The sentence names the place and not the value, which may be private."""
+    assert "hunter2" not in problem({"at": "hunter2", "id": ["hunter2"], "text": {"hunter2": 1}})
+
+
+def test_a_field_may_be_asked_directly() -> None:
+    """Outside of a schema a field refuses with marshmallow's own error."""
+    with pytest.raises(ValidationError):
+        Instant().deserialize("never")
