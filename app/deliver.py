@@ -110,7 +110,7 @@ class Deliverer:
 
     def _settle(self, connection: Connection, call: Call) -> None:
         now = self._clock.wall()
-        before = sender.load(connection, lock=True).sender
+        before = sender.load(connection, now, lock=True).sender
         after = retry.learn(before, call.answer, call.claim.incident_id, probe=call.claim.probe, now=now)
         if after != before:
             sender.save(connection, after)
@@ -138,14 +138,14 @@ class Deliverer:
 
     def _claim_within_pace(self, connection: Connection, room: int) -> tuple[list[Claim], list[float]]:
         now = self._clock.wall()
-        row = sender.load(connection, lock=True)
+        row = sender.load(connection, now, lock=True)
         probe = row.sender.state != "running"
         if row.paused or (probe and not _probe_is_due(row.sender, now)):
             return [], []
-        delays = _free_slots(row.next_slot_at, now, 1 if probe else room, self._to)
+        delays = _free_slots(row.next_slot_at, row.pace_now, 1 if probe else room, self._to)
         claims = deliveries.claim(connection, len(delays), self._to.base_url, now, probe=probe)
         if claims and self._to.max_rps:
-            last = now + int(delays[len(claims) - 1] * SECOND)
+            last = row.pace_now + int(delays[len(claims) - 1] * SECOND)
             sender.take_slots(connection, last + int(SECOND / self._to.max_rps))
         if claims and probe:
             away = int((self._to.timeout + self._to.outlive) * SECOND)

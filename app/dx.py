@@ -3,7 +3,6 @@
 Source: docs.getdx.com/datacloudapi (POST /api/incidents.upsert, bearer token, HTTP 200 or 422).
 """
 
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from requests.auth import AuthBase
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from app.answers import Answer, classify
+from app.session import bounded, bounded_session
 from app.settings import Secret
 
 _ANSWER_LIMIT = 64 * 1024
@@ -59,7 +59,7 @@ class DX:
 
     def __init__(self, base_url: str, token: Secret, timeout: float) -> None:
         self._base_url, self._timeout = base_url, timeout
-        self._session = requests.Session()
+        self._session = bounded_session()
         self._session.auth = _Bearer(token)
 
     def upsert(self, body: Mapping[str, object], permit: Callable[[], bool]) -> Answer:
@@ -101,13 +101,12 @@ class DX:
         )
 
     def _exchange(self, send: Callable[[], requests.Response], begun: Callable[[], bool]) -> Answer:
-        deadline = time.monotonic() + self._timeout
         try:
-            with send() as response:
-                body = _read(response, deadline)
-        except requests.Timeout:
-            return _failure("timeout", f"no answer within {self._timeout:g} s", begun=begun())
+            with bounded(self._timeout) as watch, send() as response:
+                body = _read(response)
         except requests.RequestException as error:
+            if isinstance(error, requests.Timeout) or watch.overdue:
+                return _failure("timeout", f"no answer within {self._timeout:g} s", begun=begun())
             return _failure("connection", type(error).__name__, begun=begun())
         return classify(response.status_code, response.headers.get("Retry-After"), body, datetime.now(UTC))
 
@@ -117,13 +116,11 @@ def _failure(code: str, words: str, *, begun: bool) -> Answer:
     return Answer("not_now", code, words, unfinished=begun, begun=begun)
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
-    """Read the answer's body up to a limit, and not past the deadline; a longer one is cut."""
+def _read(response: requests.Response) -> bytes:
+    """Read the answer's body up to a limit; what is longer is cut, and then no answer of DX's."""
     body = b""
     for chunk in response.iter_content(8192):
         body += chunk
-        if time.monotonic() > deadline:
-            raise requests.Timeout
         if len(body) > _ANSWER_LIMIT:
             break
     return body[:_ANSWER_LIMIT]

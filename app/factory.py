@@ -12,8 +12,9 @@ from app.errors import Refusal
 from app.receive import Receiver
 from app.settings import Settings
 from app.store.engine import connect
+from app.store.trouble import cause, remedy
 from app.store.wake import Notifier
-from app.web import health, stats
+from app.web import control, health, stats
 
 THREADS = 8
 """Threads of one web process; its connections to the database are two more."""
@@ -35,7 +36,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
         "health": health.Health(engine, clock),
         "metrics": registry,
     }
-    for blueprint in (receive.blueprint, health.blueprint, stats.blueprint):
+    for blueprint in (receive.blueprint, health.blueprint, stats.blueprint, control.blueprint):
         app.register_blueprint(blueprint)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http_error)
@@ -65,5 +66,5 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _no_database(error: SQLAlchemyError) -> Response:
-    log.error("database failed", error=str(error)[:300])
+    log.error("database failed", error=cause(error), do=remedy(error))
     return _error(503, "database", "The database does not answer; try again.", retry_after=5)

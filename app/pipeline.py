@@ -3,11 +3,13 @@
 import os
 import socket
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from tenacity import RetryCallState, Retrying, wait_exponential
 
 from app.clock import Clock
@@ -16,29 +18,51 @@ from app.fold import Folder
 from app.settings import Settings
 from app.store import sender
 from app.store.engine import connect
+from app.store.purge import purge_page
+from app.store.trouble import cause, remedy
 from app.store.wake import Wake, watch
+from mappers.fields import SECOND
+from mappers.observation import Nanoseconds
 
 log = structlog.get_logger()
 
 BEAT_SECONDS = 5.0
+LEASES_SECONDS = 0.25
+PURGE_LOOK_SECONDS = 600.0
+PURGE_EVERY = 86_400 * SECOND
 LOOK_SECONDS = 0.1
 """How often to look without having been woken: for due times, slots of the pace, probes."""
 STOP_SECONDS = 20.0
 """How long to wait for calls under way at the end; Heroku kills after 30 s."""
+CONNECTIONS = 2
+"""Of one pipeline process to the database; PostgreSQL's listener is one more."""
 _database_wait = wait_exponential(multiplier=0.1, max=5)
+
+
+@dataclass(slots=True)
+class Chore:
+    """Something to do every so many seconds of the steady clock."""
+
+    every: float
+    do: Callable[[], None]
+    _next_at: float = 0.0
+
+    def do_if_due(self, now: float) -> None:
+        """Do it when its time has come; a failure is tried again at the next turn."""
+        if now >= self._next_at:
+            self.do()
+            self._next_at = now + self.every
 
 
 class Pipeline:
     """Folds and delivers in one process; any number of them may share a database."""
 
     def __init__(
-        self, engine: Engine, folder: Folder, deliverer: Deliverer | None, wake: Wake, clock: Clock
+        self, folder: Folder, deliverer: Deliverer | None, chores: Sequence[Chore], wake: Wake, clock: Clock
     ) -> None:
-        self._engine, self._folder, self._deliverer = engine, folder, deliverer
-        self._wake, self._clock = wake, clock
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._folder, self._deliverer = folder, deliverer
+        self._chores, self._wake, self._clock = chores, wake, clock
         self._stopping = False
-        self._beat_at = self._look_at = 0.0
         self._failures = RetryCallState(Retrying(), None, (), {})
 
     def stop(self) -> None:
@@ -48,42 +72,37 @@ class Pipeline:
     def run(self) -> None:
         """Work until stopped, then let the calls under way come to their end."""
         while not self._stopping:
-            if not self._turn_or_wait():
+            if not self._guarded(self._turn):
                 self._rest()
         self._finish()
 
     def drain(self) -> None:
         """Work until nothing is left to fold or due."""
-        while not self._stopping and (self._turn_or_wait() or self._has_work()):
+        while not self._stopping and (self._guarded(self._turn) or self._has_work()):
             self._rest()
         self._finish()
 
-    def _turn_or_wait(self) -> bool:
-        """Do one turn; when the database fails, say so once and try again, less and less often."""
-        try:
-            worked = self._turn()
-        except DBAPIError as error:
-            self._failures.attempt_number += 1
-            log.error(
-                "database failed; trying again", error=type(error.orig).__name__, detail=str(error.orig)
-            )
-            time.sleep(_database_wait(self._failures))
-            return False
-        self._failures.attempt_number = 1
-        return worked
-
     def _turn(self) -> bool:
-        self._beat()
+        for chore in self._chores:
+            chore.do_if_due(self._clock.steady())
         folded = self._folder.fold() > 0
         delivered = self._deliverer.turn() if self._deliverer else False
         return folded or delivered
 
-    def _beat(self) -> None:
-        if (now := self._clock.steady()) < self._beat_at:
-            return
-        self._beat_at = now + BEAT_SECONDS
-        with self._engine.begin() as connection:
-            sender.beat(connection, self._name, self._clock.wall())
+    def _guarded(self, step: Callable[[], bool]) -> bool:
+        """Do a step; when the database fails, say so once and wait, longer each time."""
+        try:
+            worked = step()
+        except SQLAlchemyError as error:
+            if self._failures.attempt_number == 1:
+                log.error("database failed", error=cause(error), do=remedy(error))
+            time.sleep(_database_wait(self._failures))
+            self._failures.attempt_number = min(self._failures.attempt_number + 1, 16)
+            return False
+        if self._failures.attempt_number > 1:
+            log.warning("database is back")
+        self._failures.attempt_number = 1
+        return worked
 
     def _rest(self) -> None:
         """Wait until another process commits, an answer comes in, or it is time to look anyway."""
@@ -93,11 +112,9 @@ class Pipeline:
                 return
             if self._wake.wait():
                 return
-        if self._deliverer:
-            self._deliverer.free_dead_leases()
 
     def _has_work(self) -> bool:
-        return self._deliverer is not None and self._deliverer.has_work()
+        return self._deliverer is not None and self._guarded(self._deliverer.has_work)
 
     def _finish(self) -> None:
         if not self._deliverer:
@@ -105,26 +122,59 @@ class Pipeline:
         self._deliverer.stop()
         until = self._clock.steady() + STOP_SECONDS
         while not self._deliverer.idle and self._clock.steady() < until:
-            if not self._deliverer.settle():
+            if not self._guarded(self._deliverer.settle):
                 time.sleep(0.01)
+
+
+class Purge:
+    """The daily purge, one page at a time, by one process of the fleet."""
+
+    def __init__(self, engine: Engine, retention: Nanoseconds, clock: Clock) -> None:
+        self._engine, self._retention, self._clock = engine, retention, clock
+        self._under_way = False
+
+    def look(self) -> None:
+        """Take the purge on when it is due."""
+        with self._engine.begin() as connection:
+            self._under_way |= sender.is_purge_due(connection, self._clock.wall(), PURGE_EVERY)
+
+    def page(self) -> None:
+        """Purge one page, when there is one."""
+        if self._under_way:
+            self._under_way = purge_page(self._engine, self._clock.wall() - self._retention) > 0
 
 
 def create_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
     """Put a pipeline together; without DX's address and token it folds and delivers nothing."""
     clock = clock or Clock()
-    engine = connect(settings.database_url)
+    engine = connect(settings.database_url, pool_size=CONNECTIONS)
     folder = Folder(engine, settings.sources, settings.dx_base_url, clock)
-    deliverer = None
-    if settings.dx_base_url and settings.dx_api_token:
-        to = Destination(
-            settings.dx_base_url,
-            settings.dx_api_token,
-            settings.dx_timeout,
-            settings.dx_outlive,
-            settings.dx_concurrency,
-            settings.dx_max_rps,
-        )
-        deliverer = Deliverer(engine, to, clock, Random())  # noqa: S311 - jitter
-    else:
+    deliverer = _create_deliverer(settings, engine, clock)
+    purge = Purge(engine, settings.event_retention_days * PURGE_EVERY, clock)
+    name = f"{socket.gethostname()}:{os.getpid()}"
+
+    def beat() -> None:
+        with engine.begin() as connection:
+            sender.beat(connection, name, clock.wall())
+
+    chores = [Chore(BEAT_SECONDS, beat), Chore(PURGE_LOOK_SECONDS, purge.look), Chore(0, purge.page)]
+    if deliverer:
+        chores.append(Chore(LEASES_SECONDS, deliverer.free_dead_leases))
+    with engine.begin() as connection:
+        sender.start(connection, paused=settings.start_paused)
+    return Pipeline(folder, deliverer, chores, watch(engine), clock)
+
+
+def _create_deliverer(settings: Settings, engine: Engine, clock: Clock) -> Deliverer | None:
+    if not settings.dx_base_url or not settings.dx_api_token:
         log.warning("nothing is delivered: set DX_BASE_URL and DX_API_TOKEN")
-    return Pipeline(engine, folder, deliverer, watch(engine), clock)
+        return None
+    to = Destination(
+        settings.dx_base_url,
+        settings.dx_api_token,
+        settings.dx_timeout,
+        settings.dx_outlive,
+        settings.dx_concurrency,
+        settings.dx_max_rps,
+    )
+    return Deliverer(engine, to, clock, Random())  # noqa: S311 - jitter

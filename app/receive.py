@@ -18,6 +18,7 @@ from app.body import read_body
 from app.clock import Clock
 from app.settings import Settings, Source
 from app.store import events
+from app.store.trouble import cause, remedy
 from app.store.wake import Notifier
 from app.verify import VERIFIERS
 from mappers import MAPPERS
@@ -63,7 +64,9 @@ class Receiver:
             with self.engine.begin() as connection:
                 is_new = events.add(connection, source.name, key, body, self.clock.wall())
         except SQLAlchemyError as error:
-            log.error("event could not be stored", source=source.name, event_id=key, error=str(error)[:300])
+            log.error(
+                "event not stored", source=source.name, event_id=key, error=cause(error), do=remedy(error)
+            )
             raise errors.no_commit() from None
         status, code = ("accepted", 202) if is_new else ("duplicate", 200)
         log.info("webhook", source=source.name, event_id=key, status=status)

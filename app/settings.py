@@ -1,6 +1,7 @@
 """The environment, read once into frozen settings; every problem at once, no secret in any message."""
 
 import ipaddress
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from app.errors import SettingsError
 T = TypeVar("T")
 
 SHORTEST_SECRET = 16
+_EPHEMERAL = ("DYNO", "K_SERVICE", "RENDER")
+"""Variables that Heroku, Cloud Run and Render set, whose disks are gone with the next restart."""
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -63,6 +66,7 @@ class Settings:
     web_concurrency: int
     port: int | None
     log_level: str
+    start_paused: bool
 
     @property
     def can_deliver(self) -> bool:
@@ -121,7 +125,7 @@ def _settings(read: _Reader) -> Settings:
         dx_timeout=read("DX_TIMEOUT", _number(0.1, 300), 15.0),
         dx_outlive=read("DX_OUTLIVE", _number(0.5, 3600), 30.0),
         dx_concurrency=read("DX_CONCURRENCY", _whole(1, 64), 4),
-        database_url=read("DATABASE_URL", _database_url, "sqlite:///bridge.db"),
+        database_url=_database(read),
         reject_with=read("REJECT_WITH", _reject_with, 401),
         admin_token=read("BRIDGE_ADMIN_TOKEN", _secret, None),
         metrics_token=read("METRICS_TOKEN", _secret, None),
@@ -129,7 +133,21 @@ def _settings(read: _Reader) -> Settings:
         web_concurrency=read("WEB_CONCURRENCY", _whole(1, 64), 2),
         port=read("PORT", _whole(0, 65535), None),
         log_level=read("LOG_LEVEL", _log_level, "INFO"),
+        start_paused=read("START_PAUSED", _flag, default=False),
     )
+
+
+def _database(read: _Reader) -> str:
+    """Return the database's URL; refuse a file on a disk that does not last, unless that is wanted."""
+    url = read("DATABASE_URL", _database_url, "sqlite:///bridge.db")
+    platform = next((name for name in _EPHEMERAL if os.environ.get(name)), None)
+    if platform and url.startswith("sqlite") and not read("ALLOW_EPHEMERAL", _flag, default=False):
+        read.problems.append(
+            f"DATABASE_URL: {platform} is set, so this disk does not last and an SQLite file would lose events: "
+            "run `heroku addons:create heroku-postgresql:essential-0` or set it to another PostgreSQL "
+            "(ALLOW_EPHEMERAL=1 if losing them is fine)"
+        )
+    return url
 
 
 def _source(read: _Reader, source: Source) -> Source:
@@ -189,6 +207,12 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return check
+
+
+def _flag(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("is neither 0 nor 1")
+    return text == "1"
 
 
 def _reject_with(text: str) -> int:

@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-_COMMANDS = ("serve", "work", "map", "replay", "check", "status", "sandbox", "refold", "db")
+_COMMANDS = ("serve", "work", "map", "replay", "check", "status", "redeliver", "refold", "sandbox", "db")
 
 
 class _Commands(click.Group):

@@ -4,13 +4,18 @@ import sys
 from collections.abc import Iterator
 
 import click
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.common import settings_or_exit
 from app.dx import DX
+from app.factory import THREADS
+from app.pipeline import CONNECTIONS
 from app.settings import Settings
-from app.store.engine import connect, sqlite_path
+from app.store import deliveries
+from app.store.engine import connect, reading, sqlite_path
 from app.store.migrate import UPGRADE, is_current
+from app.store.trouble import cause, remedy
 
 
 @click.command("check")
@@ -42,13 +47,31 @@ def _sources(settings: Settings) -> Iterator[str]:
 def _database(settings: Settings) -> Iterator[str]:
     engine = connect(settings.database_url)
     path = sqlite_path(settings.database_url)
+    if path is not None and not path.exists():
+        if not path.absolute().parent.is_dir():
+            yield f"the folder of the database does not exist: create {path.absolute().parent}"
+        return
     try:
         if not is_current(engine):
-            made_at_start = path is not None and not path.exists() and path.absolute().parent.is_dir()
-            if not made_at_start:
-                yield f"the database has no or an older schema: run `{UPGRADE}`"
+            yield f"the database has no or an older schema: run `{UPGRADE}`"
+        else:
+            _tell_destination(engine, settings.dx_base_url)
     except SQLAlchemyError as error:
-        yield f"the database does not answer ({type(error).__name__}): check DATABASE_URL and that it is running"
+        yield f"the database does not answer ({cause(error)}): {remedy(error)}"
+    if path is None:
+        web, work = THREADS + 2, CONNECTIONS + 1
+        click.echo(f"database: at most {web} connections for each web process, {work} for each pipeline")
+
+
+def _tell_destination(engine: Engine, base_url: str | None) -> None:
+    with reading(engine).begin() as connection:
+        others = deliveries.elsewhere(connection, base_url) if base_url else 0
+    if others:
+        click.echo(
+            f"note: {others} incidents were delivered to another DX_BASE_URL; what changes from now on goes to "
+            f"{base_url}, the rest with `dx-bridge redeliver --all`",
+            err=True,
+        )
 
 
 def _dx(settings: Settings) -> Iterator[str]:

@@ -12,6 +12,7 @@ from app.logs import configure
 from app.settings import Settings, load_settings
 from app.store.engine import connect
 from app.store.migrate import UPGRADE, is_current, upgrade_if_own
+from app.store.trouble import cause, remedy
 
 _PATIENCE_SECONDS = 60
 
@@ -37,7 +38,7 @@ def migrated_or_exit(settings: Settings) -> None:
             return upgrade_if_own(engine)
         except (DatabaseNotReadyError, SQLAlchemyError) as error:
             if time.monotonic() > until:
-                sys.exit(f"The database is not ready: {_first_line(error)}")
+                sys.exit(f"The database is not ready: {_in_words(error)}")
             time.sleep(1)
         finally:
             engine.dispose()
@@ -50,9 +51,9 @@ def current_or_exit(settings: Settings) -> Engine:
         if is_current(engine):
             return engine
     except SQLAlchemyError as error:
-        sys.exit(f"The database does not answer: {_first_line(error)}")
+        sys.exit(f"The database does not answer: {_in_words(error)}")
     sys.exit(f"The database has no or an older schema: run `{UPGRADE}`.")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0]
+def _in_words(error: Exception) -> str:
+    return f"{cause(error)}: {remedy(error)}" if isinstance(error, SQLAlchemyError) else str(error)

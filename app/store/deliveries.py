@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from app import retry
 from app.answers import Answer
@@ -124,6 +124,22 @@ def unpark(connection: Connection, incident_ids: Sequence[int]) -> None:
     connection.execute(update(incidents).where(parked).values(parked=None, due_at=0))
 
 
+def redeliver(connection: Connection, *where: Any, lane: int) -> int:
+    """Make incidents due whatever was settled, parked ones too; return how many.
+
+    They are in doubt, since somebody doubts that DX holds what was confirmed.
+    """
+    again = {"due_at": 0, "parked": None, "in_doubt": incidents.c.in_doubt + 1, "lane": lane}
+    statement = update(incidents).where(incidents.c.desired.is_not(None), *where).values(**again)
+    return connection.execute(statement).rowcount
+
+
+def elsewhere(connection: Connection, destination: str) -> int:
+    """Count the incidents that were delivered to another destination and not yet to this one."""
+    where = (incidents.c.settled.is_not(None), incidents.c.destination != destination)
+    return connection.execute(select(func.count()).select_from(incidents).where(*where)).scalar_one()
+
+
 def _waiting() -> Any:
     return incidents.c.due_at.is_not(None) & incidents.c.lease.is_(None)
 
@@ -174,6 +190,7 @@ def _confirmed(row: Row[Any], call: Call) -> dict[str, object]:
         "in_doubt": doubt,
         "due_at": None if row.digest == claimed.digest and not doubt else 0,
         "lease": None,
+        "lane": 0,
         "attempts": 0,
         "suspect": False,
     }

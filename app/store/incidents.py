@@ -83,7 +83,11 @@ def renew(
     if changed:
         columns = ("state", "reference_id", "desired", "digest", "due_at")
         everything = by_id.values(
-            **{name: bindparam(f"new_{name}") for name in columns}, parked=None, attempts=0, updated_at=now
+            **{name: bindparam(f"new_{name}") for name in columns},
+            parked=None,
+            attempts=0,
+            lane=0,
+            updated_at=now,
         )
         connection.execute(everything, [_changed(each, destination) for each in changed])
 

@@ -9,20 +9,18 @@ _PAGE = 500
 
 
 def purge(engine: Engine, before: Nanoseconds) -> int:
-    """Delete what was received before `before`, in pages that no webhook has to wait for; return how many.
-
-    Never an unfolded event, nor one whose incident has a later event: a re-fold needs all of them.
-    """
+    """Delete what was received before `before`, page by page; return how many events went."""
     purged = 0
-    while page := _purge_page(engine, before):
+    while page := purge_page(engine, before):
         purged += page
-    with engine.begin() as connection:
-        connection.execute(delete(calls).where(calls.c.at < before))
-        connection.execute(delete(beats).where(beats.c.at < before))
     return purged
 
 
-def _purge_page(engine: Engine, before: Nanoseconds) -> int:
+def purge_page(engine: Engine, before: Nanoseconds) -> int:
+    """Delete one page of events, short enough that no webhook has to wait; return how many went.
+
+    Never an unfolded event, nor one whose incident has a later event: a re-fold needs all of them.
+    """
     later = events.alias("later")
     needed = exists().where(later.c.incident_id == events.c.incident_id, later.c.received_at >= before)
     old = (
@@ -32,4 +30,7 @@ def _purge_page(engine: Engine, before: Nanoseconds) -> int:
         .limit(_PAGE)
     )
     with engine.begin() as connection:
-        return connection.execute(delete(events).where(events.c.id.in_(old.scalar_subquery()))).rowcount
+        purged = connection.execute(delete(events).where(events.c.id.in_(old.scalar_subquery()))).rowcount
+        for table in (calls, beats):
+            connection.execute(delete(table).where(table.c.at < before))
+    return purged

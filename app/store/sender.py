@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.retry import Sender
@@ -10,26 +10,38 @@ from app.store.tables import beats, sender
 from mappers.observation import Nanoseconds
 
 _READY = "ready"
+_ROW = select(sender).where(sender.c.id == 1)
+_LOCKED = _ROW.with_for_update()
+_CLOCK = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The sender's state, whether an operator paused it, and the next free slot of the pace."""
+    """The sender's state, who paused it, the next free slot of the pace, and the time by which it is kept."""
 
     sender: Sender
-    paused: bool
+    paused_by: str
     next_slot_at: Nanoseconds
+    pace_now: Nanoseconds
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is to be sent until somebody says so."""
+        return self.paused_by in ("start", "operator")
 
     @property
     def shown_state(self) -> str:
-        """The state for people: an operator's pause hides the rest."""
+        """The state for people: a pause hides the rest."""
         return "paused" if self.paused else self.sender.state
 
 
-def load(connection: Connection, *, lock: bool = False) -> Row:
-    """Return the row; with `lock`, nobody else changes it before the transaction ends."""
-    statement = select(sender).where(sender.c.id == 1)
-    row = connection.execute(statement.with_for_update() if lock else statement).one()
+def load(connection: Connection, now: Nanoseconds, *, lock: bool = False) -> Row:
+    """Return the row; with `lock`, nobody else changes it before the transaction ends.
+
+    The pace is kept by the database's clock where there may be several machines, else by `now`.
+    """
+    row = connection.execute(_LOCKED if lock else _ROW).one()
+    shared = connection.dialect.name == "postgresql"
     state = Sender(
         state=row.state,
         reason=row.reason,
@@ -39,7 +51,12 @@ def load(connection: Connection, *, lock: bool = False) -> Row:
         refused_code=row.refused_code,
         refused=tuple(map(int, row.refused.split())),
     )
-    return Row(state, row.paused, row.next_slot_at)
+    return Row(state, row.paused, row.next_slot_at, _database_now(connection) if shared else now)
+
+
+def _database_now(connection: Connection) -> Nanoseconds:
+    microseconds: int = connection.execute(_CLOCK).scalar_one()
+    return microseconds * 1000
 
 
 def save(connection: Connection, state: Sender) -> None:
@@ -52,6 +69,33 @@ def save(connection: Connection, state: Sender) -> None:
 def take_slots(connection: Connection, next_slot_at: Nanoseconds) -> None:
     """Move the next free slot of the pace on."""
     connection.execute(update(sender).values(next_slot_at=next_slot_at))
+
+
+def start(connection: Connection, *, paused: bool) -> None:
+    """Let a starting pipeline probe at once, and pause it if START_PAUSED says so.
+
+    A restart may bring a corrected token. The pause of START_PAUSED ends with the setting, or when an
+    operator resumes; then a restart under the same setting does not pause again.
+    """
+    was = connection.execute(_LOCKED).one().paused
+    by_setting = {"": "start"} if paused else {"start": "", "resumed": ""}
+    connection.execute(update(sender).values(next_probe_at=0, paused=by_setting.get(was, was)))
+
+
+def pause(connection: Connection) -> None:
+    """Send nothing until resumed."""
+    connection.execute(update(sender).values(paused="operator"))
+
+
+def resume(connection: Connection) -> None:
+    """Send again, and probe at once."""
+    connection.execute(update(sender).values(paused="resumed", next_probe_at=0))
+
+
+def is_purge_due(connection: Connection, now: Nanoseconds, every: Nanoseconds) -> bool:
+    """Take the periodic purge on: true for one process of the fleet in each period."""
+    long_ago = (sender.c.purged_at < now - every) | (sender.c.purged_at > now)
+    return connection.execute(update(sender).where(long_ago).values(purged_at=now)).rowcount == 1
 
 
 def beat(connection: Connection, name: str, now: Nanoseconds) -> None:

@@ -127,10 +127,11 @@ sender = Table(
     Column("next_probe_at", BigInteger, nullable=False, server_default="0"),
     Column("refused_code", Text, nullable=False, server_default=""),
     Column("refused", Text, nullable=False, server_default="", comment="incident ids, separated by blanks"),
-    Column("paused", Boolean, nullable=False, server_default=false()),
+    Column("paused", Text, nullable=False, server_default="", comment="start, operator, resumed, or nothing"),
     Column(
         "next_slot_at", BigInteger, nullable=False, server_default="0", comment="pace: the next free slot"
     ),
+    Column("purged_at", BigInteger, nullable=False, server_default="0"),
     Column("policy", Text, comment="digest of the policy last applied"),
 )
 

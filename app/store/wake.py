@@ -32,16 +32,23 @@ class _SQLiteWake:
     """
 
     def __init__(self, path: str) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        self._seen = self._version()
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._seen = 0
 
     def wait(self) -> bool:
         """Sleep a moment, then look whether the version has changed."""
         time.sleep(_POLL_SECONDS)
-        seen, self._seen = self._seen, self._version()
+        try:
+            seen, self._seen = self._seen, self._version()
+        except sqlite3.Error:  # a full or damaged disk: the pipeline looks by itself, and tells
+            self._connection = None
+            return False
         return seen != self._seen
 
     def _version(self) -> int:
+        if self._connection is None:
+            self._connection = sqlite3.connect(self._path, isolation_level=None)
         version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
         return version
 

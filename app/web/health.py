@@ -12,6 +12,7 @@ from app.clock import Clock
 from app.store import sender
 from app.store.engine import reading
 from app.store.migrate import is_current
+from app.store.trouble import cause, remedy
 from mappers.fields import SECOND
 
 SILENT_SECONDS = 30
@@ -36,7 +37,7 @@ class Health:
             with self.engine.begin() as connection:
                 sender.prove_writable(connection, self.clock.wall())
         except SQLAlchemyError as error:
-            log.error("not ready", error=str(error)[:300])
+            log.error("not ready", error=cause(error), do=remedy(error))
             return False
         return True
 
@@ -44,8 +45,9 @@ class Health:
         """Return the pipeline's state (`running`, `silent`, `unknown`) and the sender's."""
         try:
             with reading(self.engine).begin() as connection:
-                age = abs(self.clock.wall() - sender.last_beat(connection))
-                state = sender.load(connection).shown_state
+                now = self.clock.wall()
+                age = abs(now - sender.last_beat(connection))
+                state = sender.load(connection, now).shown_state
         except SQLAlchemyError:
             return "unknown", "unknown"
         return ("running" if age < SILENT_SECONDS * SECOND else "silent"), state

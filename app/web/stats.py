@@ -23,7 +23,7 @@ blueprint = Blueprint("stats", __name__)
 
 def stats(connection: Connection) -> dict[str, dict[str, object]]:
     """Count events and incidents, and tell the sender's state."""
-    row = sender.load(connection)
+    row = sender.load(connection, 0)
     return {
         "events": {**events.counts(connection)},
         "incidents": {**incidents.counts(connection)},

@@ -129,7 +129,13 @@ def upgrade() -> None:
             nullable=False,
             comment="incident ids, separated by blanks",
         ),
-        sa.Column("paused", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column(
+            "paused",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="start, operator, resumed, or nothing",
+        ),
         sa.Column(
             "next_slot_at",
             sa.BigInteger(),
@@ -137,6 +143,7 @@ def upgrade() -> None:
             nullable=False,
             comment="pace: the next free slot",
         ),
+        sa.Column("purged_at", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("policy", sa.Text(), nullable=True, comment="digest of the policy last applied"),
         sa.PrimaryKeyConstraint("id"),
     )

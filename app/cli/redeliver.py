@@ -1,0 +1,61 @@
+"""`dx-bridge redeliver`: send again what DX should hold."""
+
+import sys
+
+import click
+from marshmallow import ValidationError
+from sqlalchemy import ColumnElement
+
+from app.cli.common import current_or_exit, settings_or_exit
+from app.store import deliveries
+from app.store.tables import incidents
+from mappers.fields import Instant
+
+LIVE, BACKGROUND = 0, 1
+
+
+@click.command("redeliver")
+@click.argument("references", nargs=-1, metavar="[REF…]")
+@click.option("--all", "everything", is_flag=True, help="Every incident.")
+@click.option("--parked", is_flag=True, help="Those that DX refused.")
+@click.option(
+    "--since", metavar="T", help="Those that changed or were settled since T (ISO-8601 with a zone)."
+)
+@click.option("--source", metavar="NAME", help="Those of one source.")
+def command(
+    references: tuple[str, ...], everything: bool, parked: bool, since: str | None, source: str | None
+) -> None:
+    """Send incidents to DX again, each with its newest document; the pipeline does the work.
+
+    Name incidents by their reference, or select them; --parked, --since and --source narrow each other.
+    """
+    if bool(references) + everything + bool(parked or since or source) != 1:
+        raise click.UsageError("Name references, or say --all, or select with --parked, --since, --source.")
+    where = [incidents.c.reference_id.in_(references)] if references else _selection(parked, since, source)
+    settings = settings_or_exit()
+    with current_or_exit(settings).begin() as connection:
+        count = deliveries.redeliver(connection, *where, lane=LIVE if references else BACKGROUND)
+    click.echo(f"{count} incidents will be sent again.")
+    if references and count < len(set(references)):
+        click.echo("Not every reference is known here: `dx-bridge status` counts the incidents.", err=True)
+        sys.exit(1)
+
+
+def _selection(parked: bool, since: str | None, source: str | None) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = []
+    if parked:
+        where.append(incidents.c.parked.is_not(None))
+    if since:
+        moment = _instant(since)
+        where.append((incidents.c.updated_at >= moment) | (incidents.c.settled_at >= moment))
+    if source:
+        where.append(incidents.c.source == source)
+    return where
+
+
+def _instant(text: str) -> int:
+    try:
+        instant: int | None = Instant().deserialize(text)
+    except ValidationError as error:
+        raise click.BadParameter(str(error.messages[0]), param_hint="--since") from None
+    return instant or 0

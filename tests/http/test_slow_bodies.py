@@ -1,0 +1,100 @@
+"""Over a real server: bodies that do not arrive in time."""
+
+import select
+import time
+from contextlib import ExitStack
+
+import orjson
+import pytest
+
+from tests.harness import Bridge, signed
+from tests.http.web import pagerduty, stored
+from tests.http.wire import Wire, chunked, head, whole
+
+PATH = "/webhooks/pagerduty"
+CHUNKED = head(PATH, {"Transfer-Encoding": "chunked"})
+ANOTHER = b"GET /healthz HTTP/1.1\r\nHost: bridge\r\n\r\n"
+
+DRIPS = {
+    "a length": (head(PATH, {"Content-Length": "100000"}), b"x"),
+    "silence": (head(PATH, {"Content-Length": "1"}), b""),
+    "asking first": (head(PATH, {"Content-Length": "100000", "Expect": "100-continue"}), b"x"),
+    "many chunks": (CHUNKED, b"1\r\nx\r\n"),
+    "one chunk": (CHUNKED + b"ffff\r\n", b"x"),
+    "a chunk's size": (CHUNKED, b"0"),
+}
+
+
+def drip(wires: dict[str, tuple[Wire, bytes]], seconds: float) -> dict[str, float]:
+    """Send a drop on each connection at every look until it is answered; return when each was."""
+    begun, answered = time.monotonic(), {}
+    while len(answered) < len(wires) and time.monotonic() < begun + seconds:
+        sockets = {wire.socket: name for name, (wire, _) in wires.items() if name not in answered}
+        for ready in select.select(sockets, [], [], 0.05)[0]:
+            answered[sockets[ready]] = time.monotonic() - begun
+        for name in sockets.values():
+            wires[name][0].send(wires[name][1])
+    return answered
+
+
+def test_dripping_bodies(bridge: Bridge) -> None:
+    """A body that drips is refused with 413 after about ten seconds, however it drips. Takes ten seconds."""
+    with ExitStack() as stack:
+        wires = {name: (stack.enter_context(Wire(bridge.port)), drop) for name, (_, drop) in DRIPS.items()}
+        for name, (wire, _) in wires.items():
+            wire.send(DRIPS[name][0])
+        asking = wires["asking first"][0].answer()
+        answered = drip(wires, 25)
+        statuses = {name: wire.answer() for name, (wire, _) in wires.items()}
+    assert asking
+    assert asking.status == 100
+    assert {name: answer and answer.status for name, answer in statuses.items()} == dict.fromkeys(DRIPS, 413)
+    assert all(9.5 < seconds < 20 for seconds in answered.values()), answered
+
+
+def test_overdue_body_is_not_stored(brisk: Bridge) -> None:
+    """An authentic body that arrives too late is refused with 413 and not stored."""
+    body = orjson.dumps(pagerduty("late"))
+    with Wire(brisk.port) as wire:
+        wire.send(whole(PATH, signed("pagerduty", body), body)[:-1])
+        answer = wire.answer()
+        wire.send(body[-1:])
+    assert answer
+    assert answer.status == 413
+    assert "late" not in {event.key for event in stored(brisk.folder / "bridge.db")}
+
+
+@pytest.mark.xfail(reason="after the 413 the connection is kept, and the body's rest is served as requests")
+def test_rest_of_an_overdue_body_is_no_request(brisk: Bridge) -> None:
+    """What still arrives of an overdue body is never taken for a request."""
+    with Wire(brisk.port) as wire:
+        wire.send(head(PATH, {"Content-Length": "1000000"}))
+        while not select.select([wire.socket], [], [], 0.001)[0]:
+            wire.send(ANOTHER)
+        for _ in range(200):
+            wire.send(ANOTHER)
+        answers = wire.end().answers()
+    assert [answer.status for answer in answers] == [413]
+
+
+@pytest.mark.xfail(reason="shut while trailers arrive, gunicorn raises a ParseException: 500")
+def test_overdue_trailers(brisk: Bridge) -> None:
+    """A body whose trailers do not end in time is refused with 413."""
+    body = orjson.dumps(pagerduty("trailers"))
+    with Wire(brisk.port) as wire:
+        wire.send(chunked(PATH, signed("pagerduty", body), body, end=b"0\r\nX-More: yes\r\n"))
+        answer = wire.answer()
+    assert answer
+    assert answer.status == 413
+
+
+def test_bodies_in_time_are_accepted_beside_overdue_ones(brisk: Bridge) -> None:
+    """A body that is overdue takes no other one with it."""
+    with Wire(brisk.port) as slow:
+        slow.send(head(PATH, {"Content-Length": "10"}))
+        while not select.select([slow.socket], [], [], 0)[0]:
+            body = orjson.dumps(pagerduty(f"beside-{time.monotonic_ns()}"))
+            assert brisk.post("pagerduty", body).status_code == 202
+        answer = slow.answer()
+    assert answer
+    assert answer.status == 413
