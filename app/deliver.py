@@ -5,6 +5,7 @@ Only the pipeline's own thread touches the database; the threads of the pool do 
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from math import ceil
 from queue import Empty, SimpleQueue
 from random import Random
 from threading import Event, local
@@ -37,6 +38,14 @@ class Destination:
     outlive: float
     concurrency: int
     max_rps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """When a call may begin: by the pace's clock, in nanoseconds, and so many seconds from now."""
+
+    at: int
+    delay: float
 
 
 class Deliverer:
@@ -130,40 +139,40 @@ class Deliverer:
                 return False
         begun = self._clock.steady()
         with self._engine.begin() as connection:
-            claims, delays = self._claim_within_pace(connection, room)
-        for claim, delay in zip(claims, delays, strict=True):
+            claims, slots = self._claim_within_pace(connection, room)
+        for claim, slot in zip(claims, slots, strict=True):
             self._in_flight += 1
-            self._pool.submit(self._call, claim, begun, delay)
+            self._pool.submit(self._call, claim, begun, slot)
         return bool(claims)
 
-    def _claim_within_pace(self, connection: Connection, room: int) -> tuple[list[Claim], list[float]]:
+    def _claim_within_pace(self, connection: Connection, room: int) -> tuple[list[Claim], list[Slot]]:
         now = self._clock.wall()
         row = sender.load(connection, now, lock=True)
         probe = row.sender.state != "running"
         if row.paused or (probe and not _probe_is_due(row.sender, now)):
             return [], []
-        delays = _free_slots(row.next_slot_at, row.pace_now, 1 if probe else room, self._to)
-        claims = deliveries.claim(connection, len(delays), self._to.base_url, now, probe=probe)
+        slots = _free_slots(row, 1 if probe else room, self._to)
+        claims = deliveries.claim(connection, len(slots), self._to.base_url, now, probe=probe)
         if claims and self._to.max_rps:
-            last = row.pace_now + int(delays[len(claims) - 1] * SECOND)
-            sender.take_slots(connection, last + int(SECOND / self._to.max_rps))
+            sender.take_slots(connection, slots[len(claims) - 1].at + ceil(SECOND / self._to.max_rps))
         if claims and probe:
             away = int((self._to.timeout + self._to.outlive) * SECOND)
             sender.save(connection, replace(row.sender, next_probe_at=now + away))
-        return claims, delays[: len(claims)]
+        return claims, slots[: len(claims)]
 
-    def _call(self, claim: Claim, begun: float, delay: float) -> None:
+    def _call(self, claim: Claim, begun: float, slot: Slot) -> None:
         """Make one call in a thread of the pool; its result, whatever happens, goes into the queue."""
-        at, start = self._clock.wall(), self._clock.steady()
         answer: Answer | None = UNKNOWN
+        stopped = self._stopping.wait(slot.delay)
+        start = self._clock.steady()
         try:
-            answer = None if self._stopping.wait(delay) else self._exchange(claim, begun)
+            answer = None if stopped else self._exchange(claim, begun)
         except LeaseLostError:
             answer = None
             log.warning("lease ran out before the call", incident_id=claim.incident_id)
         finally:
             took = int((self._clock.steady() - start) * 1000)
-            self._results.put(claim if answer is None else Call(claim, answer, at, took))
+            self._results.put(claim if answer is None else Call(claim, answer, slot.at, took))
 
     def _exchange(self, claim: Claim, begun: float) -> Answer:
         body, client = dict(claim.body), self._client()
@@ -198,18 +207,19 @@ def _probe_is_due(state: retry.Sender, now: int) -> bool:
     return state.next_probe_at <= now or state.next_probe_at > now + retry.LONGEST_BACKOFF
 
 
-def _free_slots(next_slot_at: int, now: int, room: int, to: Destination) -> list[float]:
-    """Return the delays, in seconds, of the calls that may begin soon; evenly spaced, so without bursts.
+def _free_slots(row: sender.Row, room: int, to: Destination) -> list[Slot]:
+    """Return when the next calls may begin: evenly spaced, so without bursts, and soon.
 
     Only slots within a quarter of the outlive time are given out: a claim must not wait its lease away.
     """
+    now = row.pace_now
     if not to.max_rps:
-        return [0.0] * room
-    horizon = min(1.0, to.outlive / 4)
-    ahead = (next_slot_at - now) / SECOND
-    first = ahead if 0 < ahead <= horizon + 2 / to.max_rps else 0.0
-    slots = [first + number / to.max_rps for number in range(room)]
-    return [slot for slot in slots if slot <= horizon]
+        return [Slot(now, 0.0)] * room
+    horizon, apart = int(min(1.0, to.outlive / 4) * SECOND), ceil(SECOND / to.max_rps)
+    ahead = row.next_slot_at - now
+    first = ahead if 0 < ahead <= horizon + apart else 0  # further ahead: the clock has jumped
+    delays = (first + number * apart for number in range(room))
+    return [Slot(now + delay, delay / SECOND) for delay in delays if delay <= horizon]
 
 
 def _report(call: Call) -> None:

@@ -1,21 +1,26 @@
+import os
+
 import pytest
 
 from app.store import migrate
 from app.store.engine import connect
-from tests.postgres import create_database, running_server
+from tests.postgres import PostgresServer, running_server
 
 
 @pytest.fixture(scope="session")
 def postgres_server():
-    """Return the URL of a real PostgreSQL server."""
-    with running_server() as url:
-        yield url
+    """Return a real PostgreSQL server: that of TEST_DATABASE_URL, else one of its own."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield PostgresServer(url)
+        return
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server):
     """Return the name of a migrated database to copy from."""
-    url = create_database(postgres_server)
+    url = postgres_server.create_database()
     engine = connect(url)
     migrate.upgrade(engine)
     engine.dispose()
@@ -35,7 +40,7 @@ def sqlite_url(tmp_path):
 @pytest.fixture
 def postgres_url(postgres_server, migrated_template):
     """Return the URL of a migrated PostgreSQL database."""
-    return create_database(postgres_server, migrated_template)
+    return postgres_server.create_database(migrated_template)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

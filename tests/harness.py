@@ -84,15 +84,34 @@ class Bridge:
 
     def start(self, *arguments: str) -> Self:
         """Start `dx-bridge serve`."""
+        return self._start("serve", "--bind", f"127.0.0.1:{self.port}", *arguments)
+
+    def start_pipeline(self) -> Self:
+        """Start `dx-bridge work`."""
+        return self._start("work")
+
+    def _start(self, *arguments: str) -> Self:
         with (self.folder / "bridge.log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.command("serve", "--bind", f"127.0.0.1:{self.port}", *arguments),
-                env=self.environment,
-                cwd=self.folder,
-                stdout=log,
-                stderr=log,
+                self.command(*arguments), env=self.environment, cwd=self.folder, stdout=log, stderr=log
             )
         return self
+
+    def processes(self) -> list[Any]:
+        """Return the living processes, the parent first."""
+        import psutil  # noqa: PLC0415 - the demo does without
+
+        if self.process is None or not psutil.pid_exists(self.process.pid):
+            return []
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def kill(self) -> None:
+        """End all processes with SIGKILL."""
+        for process in self.processes():
+            process.kill()
+        if self.process:
+            self.process.wait(10)
 
     def wait_ready(self) -> Self:
         """Wait until webhooks are accepted."""

@@ -26,12 +26,12 @@ class Load:
         random.shuffle(self.webhooks)
         self.truth = {reference: body for told in histories for reference, body in told.truth.items()}
 
-    def post(self, bridge: Bridge, stop: threading.Event | None = None) -> int:
+    def post(self, *bridges: Bridge, stop: threading.Event | None = None) -> int:
         """Post everything from several threads, each webhook until it is acknowledged; return how many were."""
         stop = stop or threading.Event()
         with ThreadPoolExecutor(THREADS) as pool:
-            lanes = [self.webhooks[number::THREADS] for number in range(THREADS)]
-            return sum(pool.map(lambda lane: _post_all(bridge, lane, stop), lanes))
+            lanes = [(bridges[lane % len(bridges)], self.webhooks[lane::THREADS]) for lane in range(THREADS)]
+            return sum(pool.map(lambda lane: _post_all(*lane, stop), lanes))
 
     def differences(self, sandbox: Sandbox) -> list[str]:
         """Return where DX differs from the truth."""

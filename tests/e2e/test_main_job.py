@@ -18,18 +18,7 @@ def bridge(tmp_path, sandbox):
     """Return a bridge that is stopped, with all its processes, whatever the test does."""
     bridge = Bridge(tmp_path, sandbox.url, WEB_CONCURRENCY="2", **QUICK_LEASES)
     yield bridge
-    for process in processes(bridge):
-        process.kill()
-    if bridge.process:
-        bridge.process.wait(10)
-
-
-def processes(bridge):
-    """Return the bridge's living processes, the parent first."""
-    if bridge.process is None or not psutil.pid_exists(bridge.process.pid):
-        return []
-    parent = psutil.Process(bridge.process.pid)
-    return [parent, *parent.children(recursive=True)]
+    bridge.kill()
 
 
 def assert_exact(load, bridge, sandbox):
@@ -61,9 +50,7 @@ def test_killed_ten_times_nothing_is_lost(bridge, sandbox):
         bridge.wait_ready()
         done.wait(random.uniform(0.05, 0.8))
         kills_under_load += not done.is_set()
-        for process in processes(bridge):
-            process.kill()
-        bridge.process.wait(10)
+        bridge.kill()
         bridge.start()
     poster.join(120)
     sandbox.faults()
@@ -79,10 +66,10 @@ def test_sigterm_under_load_ends_in_order(bridge, sandbox, to_all):
     sandbox.faults({"delay": [0, 0.2]})
     load, stop = Load(80, seed=4), threading.Event()
     bridge.start().wait_ready()
-    poster = threading.Thread(target=load.post, args=(bridge, stop))
+    poster = threading.Thread(target=load.post, args=(bridge,), kwargs={"stop": stop})
     poster.start()
     wait_until(lambda: bridge.stats()["incidents"]["delivered"] > 5)
-    family = processes(bridge)
+    family = bridge.processes()
     for process in family if to_all else family[:1]:
         os.kill(process.pid, signal.SIGTERM)
     assert bridge.process.wait(25) == 0
@@ -96,7 +83,7 @@ def test_sigterm_under_load_ends_in_order(bridge, sandbox, to_all):
 def test_children_end_with_a_killed_parent(bridge):
     """When the parent is killed, web workers and pipeline end by themselves."""
     bridge.start().wait_ready()
-    family = processes(bridge)
+    family = bridge.processes()
     family[0].kill()
     assert psutil.wait_procs(family, timeout=15)[1] == []
 
@@ -105,7 +92,7 @@ def test_a_dead_pipeline_is_restarted(bridge, sandbox):
     """A killed pipeline comes back and delivers what came in meanwhile."""
     load = Load(10, seed=5)
     bridge.start().wait_ready()
-    pipeline = next(each for each in processes(bridge) if each.cmdline()[-1] == "work")
+    pipeline = next(each for each in bridge.processes() if each.cmdline()[-1] == "work")
     pipeline.kill()
     load.post(bridge)
     assert_exact(load, bridge, sandbox)
@@ -114,7 +101,7 @@ def test_a_dead_pipeline_is_restarted(bridge, sandbox):
 def test_a_pipeline_that_keeps_dying_stops_everything(bridge):
     """After five deaths in a minute the parent gives up with exit code 1 and leaves no child."""
     bridge.start().wait_ready()
-    parent, *others = processes(bridge)
+    parent, *others = bridge.processes()
     killed = set()
 
     def kill_again():

@@ -44,9 +44,7 @@ def database(migrated: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> pytest.MonkeyPatch:
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The environment of a bridge whose every source has its secret; a locked database gives up soon."""
     forget(monkeypatch)
     monkeypatch.chdir(tmp_path)
@@ -110,11 +108,20 @@ def brisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
     """The same web workers, with 0.4 seconds for a body instead of ten."""
     served = Bridge(tmp_path_factory.mktemp("brisk"), NOWHERE)
     assert served.run("db", "upgrade").returncode == 0
-    options = ["-c", "python:app.gunicorn_conf", "-b", f"127.0.0.1:{served.port}", "tests.http.brisk:create()"]
+    options = [
+        "-c",
+        "python:app.gunicorn_conf",
+        "-b",
+        f"127.0.0.1:{served.port}",
+        "tests.http.brisk:create()",
+    ]
     with (served.folder / "bridge.log").open("ab") as log:
         served.process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *options],
-            env=served.environment, cwd=served.folder, stdout=log, stderr=log,
+            env=served.environment,
+            cwd=served.folder,
+            stdout=log,
+            stderr=log,
         )
     try:
         yield served.wait_ready()

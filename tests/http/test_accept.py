@@ -56,7 +56,10 @@ def test_time_of_receipt_is_kept(build: Callable[..., Site], database: object) -
     [
         ("pagerduty", {"event": {"id": "1", "event_type": "pagey.ping", "data": {"type": "ping"}}}),
         ("pagerduty", {"event": {"id": "1", "event_type": "service.created", "data": {"type": "service"}}}),
-        ("pagerduty", {"event": {"id": "1", "event_type": "incident.triggered", "data": {"type": "incident"}}}),
+        (
+            "pagerduty",
+            {"event": {"id": "1", "event_type": "incident.triggered", "data": {"type": "incident"}}},
+        ),
         ("pagerduty", {"event": {"id": "1", "event_type": "from.the.future", "data": None}}),
         ("pagerduty", {"messages": [{"event": "incident.trigger"}]}),
         ("pagerduty", {"event": "not an object"}),

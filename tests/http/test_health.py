@@ -46,7 +46,9 @@ def test_no_file(build: Callable[..., Site]) -> None:
     assert ready(build()) == (503, "not_ready")
 
 
-@pytest.mark.xfail(reason="accepts() looks before it connects; pipeline() then connects, which makes the file")
+@pytest.mark.xfail(
+    reason="accepts() looks before it connects; pipeline() then connects, which makes the file"
+)
 def test_asking_makes_no_file(build: Callable[..., Site], tmp_path: Path) -> None:
     """Asking for readiness does not make a database file, which would be readable for everybody."""
     ready(build())
@@ -119,4 +121,6 @@ def test_health_is_public_and_says_little(build: Callable[..., Site], database: 
     database.write_bytes(b"something else entirely " * 500)
     site = build()
     said = b"".join(site.client.get(path).data for path in ("/healthz", "/readyz", "/healthz/pipeline"))
-    assert not any(word in said.lower() for word in (b"sqlite", b"bridge.db", b"select", str(database).encode()))
+    assert not any(
+        word in said.lower() for word in (b"sqlite", b"bridge.db", b"select", str(database).encode())
+    )

@@ -71,7 +71,9 @@ def test_another_body_is_another_event(site: Site) -> None:
 
 def test_order_in_lists_tells_events_apart(site: Site) -> None:
     """A list in another order is another body."""
-    assert statuses(site, "opsgenie", opsgenie(tags=["a", "b"]), opsgenie(tags=["b", "a"])) == ["accepted"] * 2
+    assert (
+        statuses(site, "opsgenie", opsgenie(tags=["a", "b"]), opsgenie(tags=["b", "a"])) == ["accepted"] * 2
+    )
 
 
 @pytest.mark.xfail(reason="numbers over 64 bits become floats before the digest: their last digits are lost")

@@ -17,9 +17,30 @@ from tests.http.conftest import forget
 from tests.http.web import Site, stored
 
 EXPECTED = {200, 202, 400, 401, 404, 405, 413, 415}
-PATHS = ["/webhooks/pagerduty", "/webhooks/opsgenie", "/webhooks/jsm", "/webhooks/other", "/api/v1/stats", "/nope"]
-TYPES = ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "\u00ff"]
-NAMES = ["Authorization", "X-Webhook-Token", "X-PagerDuty-Signature", "Content-Encoding", "X-Forwarded-For", "Host"]
+PATHS = [
+    "/webhooks/pagerduty",
+    "/webhooks/opsgenie",
+    "/webhooks/jsm",
+    "/webhooks/other",
+    "/api/v1/stats",
+    "/nope",
+]
+TYPES = [
+    "application/json",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "",
+    "\u00ff",
+]
+NAMES = [
+    "Authorization",
+    "X-Webhook-Token",
+    "X-PagerDuty-Signature",
+    "Content-Encoding",
+    "X-Forwarded-For",
+    "Host",
+]
 
 latin = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60)
 texts = st.text(max_size=20) | st.sampled_from(["event", "id", "data", "alert", "headers", "action", "type"])
@@ -27,7 +48,9 @@ scalars = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats()
 values = st.recursive(scalars, lambda each: st.lists(each) | st.dictionaries(texts, each), max_leaves=12)
 pagerduty = st.fixed_dictionaries({"event": values | st.fixed_dictionaries({"id": values, "data": values})})
 opsgenie = st.fixed_dictionaries({"alert": values}, optional={"headers": values, "action": values})
-bodies = (values | pagerduty | opsgenie).map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200)
+bodies = (values | pagerduty | opsgenie).map(lambda value: json.dumps(value).encode()) | st.binary(
+    max_size=200
+)
 headers = st.dictionaries(st.sampled_from(NAMES), latin, max_size=3)
 
 

@@ -137,9 +137,7 @@ def test_signature_of_another_body(site: Site) -> None:
     assert refusal(response)[0] == 401
 
 
-def test_reject_with_503(
-    environment: pytest.MonkeyPatch, build: Callable[..., Site], database: Path
-) -> None:
+def test_reject_with_503(environment: pytest.MonkeyPatch, build: Callable[..., Site], database: Path) -> None:
     """While a secret is being repaired, a wrong one is answered 503 with the time to come back."""
     environment.setenv("REJECT_WITH", "503")
     response = build().client.post("/webhooks/pagerduty", json=pagerduty("01ABC"))

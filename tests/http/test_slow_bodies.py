@@ -2,6 +2,7 @@
 
 import select
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import orjson
@@ -37,6 +38,14 @@ def drip(wires: dict[str, tuple[Wire, bytes]], seconds: float) -> dict[str, floa
     return answered
 
 
+def unanswered(wire: Wire, pause: float = 0.0) -> Iterator[None]:
+    """Go round until something can be read from the connection."""
+    until = time.monotonic() + 20
+    while not select.select([wire.socket], [], [], pause)[0]:
+        assert time.monotonic() < until, "never answered"
+        yield
+
+
 def test_dripping_bodies(bridge: Bridge) -> None:
     """A body that drips is refused with 413 after about ten seconds, however it drips. Takes ten seconds."""
     with ExitStack() as stack:
@@ -69,7 +78,7 @@ def test_rest_of_an_overdue_body_is_no_request(brisk: Bridge) -> None:
     """What still arrives of an overdue body is never taken for a request."""
     with Wire(brisk.port) as wire:
         wire.send(head(PATH, {"Content-Length": "1000000"}))
-        while not select.select([wire.socket], [], [], 0.001)[0]:
+        for _ in unanswered(wire, 0.001):
             wire.send(ANOTHER)
         for _ in range(200):
             wire.send(ANOTHER)
@@ -92,7 +101,7 @@ def test_bodies_in_time_are_accepted_beside_overdue_ones(brisk: Bridge) -> None:
     """A body that is overdue takes no other one with it."""
     with Wire(brisk.port) as slow:
         slow.send(head(PATH, {"Content-Length": "10"}))
-        while not select.select([slow.socket], [], [], 0)[0]:
+        for _ in unanswered(slow):
             body = orjson.dumps(pagerduty(f"beside-{time.monotonic_ns()}"))
             assert brisk.post("pagerduty", body).status_code == 202
         answer = slow.answer()

@@ -102,7 +102,14 @@ def test_sender_that_vanishes(bridge: Bridge) -> None:
 @pytest.mark.xfail(reason="gunicorn's ParseException is no OSError: 500, and the chunk's bytes go to the log")
 @pytest.mark.parametrize(
     "chunks",
-    [b"zz\r\n", b"5\r\nhelloXX", b"-1\r\n", b"5;\r\nhello\r\n0\r\n\r\n", b"0\r\nno colon\r\n\r\n", b"0\r\n\n\n"],
+    [
+        b"zz\r\n",
+        b"5\r\nhelloXX",
+        b"-1\r\n",
+        b"5;\r\nhello\r\n0\r\n\r\n",
+        b"0\r\nno colon\r\n\r\n",
+        b"0\r\n\n\n",
+    ],
 )
 def test_chunks_that_make_no_sense(bridge: Bridge, chunks: bytes) -> None:
     """Chunks that break the rules are refused as the sender's fault: a 4xx in JSON, and never a 500."""
@@ -180,7 +187,9 @@ def test_server_refuses_in_json(bridge: Bridge, path: str, headers: dict[str, st
     assert answer.error
 
 
-@pytest.mark.xfail(reason="gunicorn takes SCRIPT_NAME from anyone on loopback, and answers 500 if it does not fit")
+@pytest.mark.xfail(
+    reason="gunicorn takes SCRIPT_NAME from anyone on loopback, and answers 500 if it does not fit"
+)
 def test_script_name_as_a_header(bridge: Bridge) -> None:
     """A header that names another mount point gets no 500."""
     with Wire(bridge.port) as wire:

@@ -46,7 +46,8 @@ class Wire:
 
     def end(self) -> Self:
         """Send nothing more, and go on reading."""
-        self.socket.shutdown(socket.SHUT_WR)
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
         return self
 
     def answer(self) -> Answer | None:

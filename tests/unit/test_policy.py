@@ -126,7 +126,7 @@ def test_of_an_unknown_incident_nothing_but_its_origin_is_told() -> None:
 @pytest.mark.parametrize(("own", "url"), [(None, PAGE), ("https://example.org/7", "https://example.org/7")])
 def test_a_bodys_own_link_goes_first(own: str | None, url: str) -> None:
     """The page worked out from the id serves only where the vendor's bodies carry none."""
-    fields: dict[str, Value] = {"name": "Disk full"} | ({"source_url": own} if own else {})
+    fields: dict[str, Value] = {"source_url": own} if own else {"name": "Disk full"}
     assert document("opsgenie", "A", incident(fields), PAGE).values["source_url"] == url
 
 
