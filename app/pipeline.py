@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from random import Random
 
 import structlog
@@ -157,11 +158,18 @@ def create_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
         with engine.begin() as connection:
             sender.beat(connection, name, clock.wall())
 
-    chores = [Chore(BEAT_SECONDS, beat), Chore(PURGE_LOOK_SECONDS, purge.look), Chore(0, purge.page)]
+    def start() -> None:
+        with engine.begin() as connection:
+            sender.start(connection, paused=settings.start_paused)
+
+    chores = [
+        Chore(inf, start),
+        Chore(BEAT_SECONDS, beat),
+        Chore(PURGE_LOOK_SECONDS, purge.look),
+        Chore(0, purge.page),
+    ]
     if deliverer:
         chores.append(Chore(LEASES_SECONDS, deliverer.free_dead_leases))
-    with engine.begin() as connection:
-        sender.start(connection, paused=settings.start_paused)
     return Pipeline(folder, deliverer, chores, watch(engine), clock)
 
 

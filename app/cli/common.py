@@ -12,7 +12,7 @@ from app.logs import configure
 from app.settings import Settings, load_settings
 from app.store.engine import connect
 from app.store.migrate import UPGRADE, is_current, upgrade_if_own
-from app.store.trouble import cause, remedy
+from app.store.trouble import cause, is_damaged, remedy
 
 _PATIENCE_SECONDS = 60
 
@@ -37,7 +37,7 @@ def migrated_or_exit(settings: Settings) -> None:
         try:
             return upgrade_if_own(engine)
         except (DatabaseNotReadyError, SQLAlchemyError) as error:
-            if time.monotonic() > until:
+            if time.monotonic() > until or is_damaged(error):
                 sys.exit(f"The database is not ready: {_in_words(error)}")
             time.sleep(1)
         finally:

@@ -1,11 +1,11 @@
 """Engines for SQLite and PostgreSQL on which a transaction means the same: durable, and no lost update."""
 
 import os
+import sqlite3
 from pathlib import Path
-from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 
 POSTGRES_ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 4,
@@ -45,7 +45,14 @@ def _sqlite(database_url: str, pool_size: int) -> Engine:
     engine = create_engine(database_url, pool_size=pool_size, max_overflow=0)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "handle_error", _open_anew)
     return engine
+
+
+def _open_anew(context: ExceptionContext) -> None:
+    """Drop the connections after a failure of the file: one opened read-only stays so when the cause is gone."""
+    failed = isinstance(context.original_exception, sqlite3.OperationalError)
+    context.is_disconnect = failed and "locked" not in str(context.original_exception)
 
 
 def _postgresql(database_url: str, pool_size: int) -> Engine:
@@ -63,7 +70,7 @@ def _prepare_postgresql(connection: Any, _: Any) -> None:
     connection.commit()
 
 
-def _prepare(connection: SQLiteConnection, _: Any) -> None:
+def _prepare(connection: sqlite3.Connection, _: Any) -> None:
     """Set what each connection needs; WAL belongs to the file and is set with the migration."""
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")

@@ -6,6 +6,7 @@ _RECOVERY = (
     "the file is damaged; nothing was overwritten. Stop the bridge, keep a copy of the file with its -wal and -shm, "
     'then rebuild it: sqlite3 bridge.db ".recover" | sqlite3 recovered.db; put recovered.db in its place, start again'
 )
+_DAMAGE = ("malformed", "not a database", "corrupt")
 _REMEDIES = (
     (("disk is full", "no space left", "disk full"), "free space on the disk; it goes on by itself"),
     (
@@ -13,7 +14,7 @@ _REMEDIES = (
         "make the database file and its folder writable; it goes on by itself",
     ),
     (("database is locked", "lock timeout"), "another program holds the database; end it, or wait"),
-    (("malformed", "not a database", "corrupt"), _RECOVERY),
+    (_DAMAGE, _RECOVERY),
     (("unable to open",), "check the path in DATABASE_URL and the rights on its folder"),
     (("no such table", "does not exist", "no such column"), "run `dx-bridge db upgrade`"),
     (("password authentication", "authentication failed"), "check user and password in DATABASE_URL"),
@@ -42,3 +43,8 @@ def cause(error: SQLAlchemyError) -> str:
     """Return the error's first line without the statement and its values: a body may be among them."""
     lines = str(getattr(error, "orig", error)).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__
+
+
+def is_damaged(error: Exception) -> bool:
+    """Whether the file itself is damaged, so that waiting does not help."""
+    return any(sign in str(error).lower() for sign in _DAMAGE)

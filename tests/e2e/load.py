@@ -1,8 +1,9 @@
 """Many histories posted at once, and what DX has to hold in the end."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
@@ -32,6 +33,28 @@ class Load:
         with ThreadPoolExecutor(THREADS) as pool:
             lanes = [(bridges[lane % len(bridges)], self.webhooks[lane::THREADS]) for lane in range(THREADS)]
             return sum(pool.map(lambda lane: _post_all(*lane, stop), lanes))
+
+    @contextmanager
+    def being_posted(self, bridge: Bridge) -> Iterator[threading.Event]:
+        """Post in the background while the block runs; yield what is set when everything is acknowledged.
+
+        Leaving the block waits for the rest, but not when the test has failed in it.
+        """
+        done, stop = threading.Event(), threading.Event()
+
+        def post() -> None:
+            if self.post(bridge, stop=stop) == len(self.webhooks):
+                done.set()
+
+        poster = threading.Thread(target=post)
+        poster.start()
+        try:
+            yield done
+            done.wait(120)
+        finally:
+            stop.set()
+            poster.join()
+        assert done.is_set(), "not everything was acknowledged"
 
     def differences(self, sandbox: Sandbox) -> list[str]:
         """Return where DX differs from the truth."""

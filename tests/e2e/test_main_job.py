@@ -1,6 +1,5 @@
 import os
 import signal
-import threading
 from contextlib import suppress
 from random import Random
 
@@ -41,21 +40,15 @@ def test_histories_of_all_vendors_arrive_exact(bridge, sandbox):
 def test_killed_ten_times_nothing_is_lost(bridge, sandbox):
     """SIGKILL to every process at ten random moments: what was acknowledged is delivered, and right."""
     sandbox.faults({"delay": [0, 0.2]})
-    load, random, done = Load(120, seed=2), Random(3), threading.Event()
-    bridge.start()
-    poster = threading.Thread(target=lambda: (load.post(bridge), done.set()))
-    poster.start()
-    kills_under_load = 0
-    for _ in range(10):
-        bridge.wait_ready()
-        done.wait(random.uniform(0.05, 0.8))
-        kills_under_load += not done.is_set()
-        bridge.kill()
-        bridge.start()
-    poster.join(120)
+    load, random, kills_under_load = Load(120, seed=2), Random(3), 0
+    bridge.start().wait_ready()
+    with load.being_posted(bridge) as done:
+        for _ in range(10):
+            done.wait(random.uniform(0.05, 0.8))
+            kills_under_load += not done.is_set()
+            bridge.kill()
+            bridge.start().wait_ready()
     sandbox.faults()
-    bridge.wait_ready()
-    assert done.is_set()
     assert kills_under_load >= 5
     assert_exact(load, bridge, sandbox)
 
@@ -64,18 +57,16 @@ def test_killed_ten_times_nothing_is_lost(bridge, sandbox):
 def test_sigterm_under_load_ends_in_order(bridge, sandbox, to_all):
     """SIGTERM under load: exit code 0 within 25 s, no orphan, and nothing acknowledged is lost."""
     sandbox.faults({"delay": [0, 0.2]})
-    load, stop = Load(80, seed=4), threading.Event()
+    load = Load(80, seed=4)
     bridge.start().wait_ready()
-    poster = threading.Thread(target=load.post, args=(bridge,), kwargs={"stop": stop})
-    poster.start()
-    wait_until(lambda: bridge.stats()["incidents"]["delivered"] > 5)
-    family = bridge.processes()
-    for process in family if to_all else family[:1]:
-        os.kill(process.pid, signal.SIGTERM)
-    assert bridge.process.wait(25) == 0
-    assert psutil.wait_procs(family, timeout=5)[1] == []
-    bridge.start().wait_ready()
-    poster.join(60)
+    with load.being_posted(bridge):
+        wait_until(lambda: bridge.stats()["incidents"]["delivered"] > 5)
+        family = bridge.processes()
+        for process in family if to_all else family[:1]:
+            os.kill(process.pid, signal.SIGTERM)
+        assert bridge.process.wait(25) == 0
+        assert psutil.wait_procs(family, timeout=5)[1] == []
+        bridge.start().wait_ready()
     sandbox.faults()
     assert_exact(load, bridge, sandbox)
 

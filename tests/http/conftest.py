@@ -13,9 +13,10 @@ import pytest
 from app.clock import Clock
 from app.store import engine
 from app.store.migrate import upgrade
-from tests.harness import SECRETS, Bridge
+from tests.harness import ADMIN_TOKEN, SECRETS, Bridge
 from tests.http.web import Site
 
+METRICS_TOKEN = "metrics-token-0123456789"
 NOWHERE = "http://127.0.0.1:9"
 READ = ("DX_", "PAGERDUTY_", "OPSGENIE_", "JSM_", "JIRA_", "BRIDGE_", "DATABASE_", "METRICS_", "EVENT_")
 READ_TOO = ("PORT", "LOG_LEVEL", "REJECT_WITH", "WEB_CONCURRENCY", "START_PAUSED", "ALLOW_EPHEMERAL", "DYNO")
@@ -76,6 +77,22 @@ def site(build: Callable[..., Site], database: Path) -> Site:
 
 
 @pytest.fixture
+def guarded(environment: pytest.MonkeyPatch, build: Callable[..., Site], database: Path) -> Site:
+    """The application with a token on each of the operator's routes."""
+    environment.setenv("METRICS_TOKEN", METRICS_TOKEN)
+    environment.setenv("BRIDGE_ADMIN_TOKEN", ADMIN_TOKEN)
+    return build()
+
+
+@pytest.fixture
+def paused(guarded: Site) -> Site:
+    """The application after an operator has paused the sender."""
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    assert guarded.client.post("/api/v1/sender/pause", headers=headers).status_code == 202
+    return guarded
+
+
+@pytest.fixture
 def lock(database: Path) -> Iterator[sqlite3.Connection]:
     """Another process that holds the database's write lock."""
     other = sqlite3.connect(database, isolation_level=None)
@@ -95,8 +112,9 @@ def read_only(database: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
-    """A bridge as its users run it, without the pipeline; source `jsm` has no secret."""
-    started = Bridge(tmp_path_factory.mktemp("bridge"), NOWHERE, JSM_WEBHOOK_TOKENS="").start("--web-only")
+    """A bridge as its users run it, without the pipeline: one worker of eight threads; `jsm` has no secret."""
+    few = {"JSM_WEBHOOK_TOKENS": "", "WEB_CONCURRENCY": "1"}
+    started = Bridge(tmp_path_factory.mktemp("bridge"), NOWHERE, **few).start("--web-only")
     try:
         yield started.wait_ready()
     finally:
@@ -104,10 +122,10 @@ def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
 
 
 @pytest.fixture(scope="session")
-def brisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
+def brisk(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Bridge]:
     """The same web workers, with 0.4 seconds for a body instead of ten."""
     served = Bridge(tmp_path_factory.mktemp("brisk"), NOWHERE)
-    assert served.run("db", "upgrade").returncode == 0
+    shutil.copy(migrated, served.folder)
     options = [
         "-c",
         "python:app.gunicorn_conf",

@@ -1,4 +1,4 @@
-"""/healthz and /readyz: is the process alive, and can it durably accept a webhook?"""
+"""/healthz and /readyz: whether the process lives, and whether it can durably accept a webhook."""
 
 import sqlite3
 from collections.abc import Callable
@@ -109,10 +109,9 @@ def test_sender_does_not_matter(site: Site, state: str) -> None:
     assert (response.status_code, response.get_json()["sender"]) == (200, state)
 
 
-def test_pause_does_not_matter(site: Site) -> None:
+def test_pause_does_not_matter(paused: Site) -> None:
     """A sender that an operator has paused is told, and does not change the status."""
-    change(site.path, "UPDATE sender SET paused = 1")
-    response = site.client.get("/readyz")
+    response = paused.client.get("/readyz")
     assert (response.status_code, response.get_json()["sender"]) == (200, "paused")
 
 

@@ -1,25 +1,29 @@
-"""/metrics and /api/v1/stats: who may read them, and what they say."""
+"""/api/v1: who may use the operator's routes, and what they say and do."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from tests.http.web import Site, change, opsgenie, pagerduty, refusal
+from tests.harness import ADMIN_TOKEN
+from tests.http.web import Site, change, opsgenie, refusal
 
-TOKEN = "operator-token-0123456789"
+RIGHT = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 WRONG = [
     {},
     {"Authorization": "Bearer"},
-    {"Authorization": f"Bearer {TOKEN}x"},
-    {"Authorization": f"Bearer {TOKEN[:-1]}"},
-    {"Authorization": TOKEN},
-    {"Authorization": f"Basic {TOKEN}"},
+    {"Authorization": "Bearer "},
+    {"Authorization": f"Bearer {ADMIN_TOKEN}x"},
+    {"Authorization": f"Bearer {ADMIN_TOKEN[:-1]}"},
+    {"Authorization": ADMIN_TOKEN},
+    {"Authorization": f"Digest {ADMIN_TOKEN}"},
     {"Authorization": "Bearer caf\u00e9"},
-    {"X-Webhook-Token": TOKEN},
+    {"X-Webhook-Token": ADMIN_TOKEN},
 ]
-RIGHT = {"Authorization": f"Bearer {TOKEN}"}
+ROUTES = [
+    ("GET", "/api/v1/stats"),
+    ("POST", "/api/v1/sender/pause"),
+    ("POST", "/api/v1/sender/resume"),
+]
 NOTHING = {
     "events": {"received": 0, "unfolded": 0, "unmappable": 0},
     "incidents": {"total": 0, "due": 0, "parked": 0, "delivered": 0},
@@ -27,98 +31,50 @@ NOTHING = {
 }
 
 
-@pytest.fixture
-def guarded(environment: pytest.MonkeyPatch, build: Callable[..., Site], database: Path) -> Site:
-    """The application with a token on each of the operator's routes."""
-    environment.setenv("METRICS_TOKEN", TOKEN)
-    environment.setenv("BRIDGE_ADMIN_TOKEN", TOKEN)
-    return build()
+def stats(site: Site) -> dict:
+    response = site.client.get("/api/v1/stats", headers=RIGHT)
+    assert response.status_code == 200
+    return response.get_json()
 
 
-def metrics(site: Site) -> dict[str, float]:
-    """Return the metrics without labels, by name."""
-    text = site.client.get("/metrics", headers=RIGHT).text
-    families = text_string_to_metric_families(text)
-    return {each.name: each.value for family in families for each in family.samples if not each.labels}
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_without_an_admin_token(site: Site, method: str, path: str) -> None:
+    """Without BRIDGE_ADMIN_TOKEN the operator's routes do not exist, whatever token a request carries."""
+    assert refusal(site.client.open(path, method=method, headers=RIGHT))[0] == 404
 
 
-def test_metrics_are_open(site: Site) -> None:
-    """Without METRICS_TOKEN anybody may read the metrics, as Prometheus' text."""
-    response = site.client.get("/metrics")
-    assert (response.status_code, response.mimetype) == (200, "text/plain")
-
-
+@pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("headers", WRONG, ids=str)
-def test_metrics_with_a_wrong_token(guarded: Site, headers: dict[str, str]) -> None:
-    """With METRICS_TOKEN set, a request without it is refused with 401."""
-    assert refusal(guarded.client.get("/metrics", headers=headers))[0] == 401
-
-
-def test_metrics_with_the_token(guarded: Site) -> None:
-    """With METRICS_TOKEN set, its bearer reads the metrics."""
-    assert guarded.client.get("/metrics", headers=RIGHT).status_code == 200
-
-
-def test_metrics_count(site: Site) -> None:
-    """An accepted event shows in the metrics, a duplicate does not."""
-    before = metrics(site)["dx_bridge_events_received"]
-    site.post("pagerduty", pagerduty("01ABC"))
-    site.post("pagerduty", pagerduty("01ABC"))
-    assert metrics(site)["dx_bridge_events_received"] == before + 1
-
-
-def test_metrics_tell_the_sender_state(site: Site) -> None:
-    """Exactly one of the sender's states is 1."""
-    change(site.path, "UPDATE sender SET state = 'held'")
-    families = text_string_to_metric_families(site.client.get("/metrics").text)
-    [states] = [family.samples for family in families if family.name == "dx_bridge_sender_state"]
-    told = {sample.labels["state"]: sample.value for sample in states}
-    assert told == {"running": 0, "probing": 0, "held": 1, "paused": 0}
-
-
-def test_metrics_without_a_database(build: Callable[..., Site]) -> None:
-    """Metrics that cannot be read are answered 503, and not with a page that says zero."""
-    assert refusal(build().client.get("/metrics"))[0] == 503
-
-
-def test_stats_without_an_admin_token(site: Site) -> None:
-    """Without BRIDGE_ADMIN_TOKEN there are no stats, whatever token a request carries."""
-    assert refusal(site.client.get("/api/v1/stats", headers=RIGHT))[0] == 404
-
-
-@pytest.mark.parametrize("headers", WRONG, ids=str)
-def test_stats_with_a_wrong_token(guarded: Site, headers: dict[str, str]) -> None:
-    """A request without the admin token is refused with 401."""
-    assert refusal(guarded.client.get("/api/v1/stats", headers=headers))[0] == 401
+def test_with_a_wrong_token(guarded: Site, method: str, path: str, headers: dict[str, str]) -> None:
+    """A request without the admin token is refused with 401 and does nothing."""
+    before = stats(guarded)
+    assert refusal(guarded.client.open(path, method=method, headers=headers))[0] == 401
+    assert stats(guarded) == before
 
 
 def test_stats_of_an_empty_bridge(guarded: Site) -> None:
     """A bridge that has received nothing counts zeros, in exactly the contract's shape."""
-    response = guarded.client.get("/api/v1/stats", headers=RIGHT)
-    assert (response.status_code, response.get_json()) == (200, NOTHING)
+    assert stats(guarded) == NOTHING
 
 
 def test_stats_count_events(guarded: Site) -> None:
     """Events received count until folded as unfolded, too; duplicates do not count."""
     for body in (opsgenie("Create"), opsgenie("Create"), opsgenie("Close")):
         guarded.post("opsgenie", body)
-    counted = guarded.client.get("/api/v1/stats", headers=RIGHT).get_json()
-    assert counted["events"] == {"received": 2, "unfolded": 2, "unmappable": 0}
+    assert stats(guarded)["events"] == {"received": 2, "unfolded": 2, "unmappable": 0}
 
 
 def test_stats_count_unmappable_events(guarded: Site) -> None:
     """An event of which nothing could be made counts as unmappable, and no longer as unfolded."""
     guarded.post("opsgenie", opsgenie())
     change(guarded.path, "UPDATE events SET folded = 1, outcome = 'unmappable'")
-    counted = guarded.client.get("/api/v1/stats", headers=RIGHT).get_json()
-    assert counted["events"] == {"received": 1, "unfolded": 0, "unmappable": 1}
+    assert stats(guarded)["events"] == {"received": 1, "unfolded": 0, "unmappable": 1}
 
 
 def test_stats_tell_why_the_sender_is_held(guarded: Site) -> None:
     """The sender's state comes with its reason."""
     change(guarded.path, "UPDATE sender SET state = 'held', reason = 'invalid_auth'")
-    told = guarded.client.get("/api/v1/stats", headers=RIGHT).get_json()["sender"]
-    assert told == {"state": "held", "reason": "invalid_auth"}
+    assert stats(guarded)["sender"] == {"state": "held", "reason": "invalid_auth"}
 
 
 def test_stats_without_a_database(guarded: Site) -> None:
@@ -127,3 +83,27 @@ def test_stats_without_a_database(guarded: Site) -> None:
     response = guarded.client.get("/api/v1/stats", headers=RIGHT)
     assert refusal(response)[0] == 503
     assert int(response.headers["Retry-After"]) > 0
+
+
+def test_pause(paused: Site) -> None:
+    """After a pause the sender is told to be paused."""
+    assert stats(paused)["sender"]["state"] == "paused"
+
+
+def test_pause_keeps_webhooks_coming(paused: Site) -> None:
+    """While the sender is paused, webhooks are accepted."""
+    assert paused.post("opsgenie", opsgenie()).status_code == 202
+
+
+def test_resume(paused: Site) -> None:
+    """After a pause and its end the sender is where it was."""
+    assert paused.client.post("/api/v1/sender/resume", headers=RIGHT).status_code == 202
+    assert stats(paused)["sender"]["state"] == "running"
+
+
+def test_pause_on_a_locked_database(
+    environment: pytest.MonkeyPatch, build: Callable[..., Site], lock: object
+) -> None:
+    """A pause that cannot be written is answered 503, and not acknowledged."""
+    environment.setenv("BRIDGE_ADMIN_TOKEN", ADMIN_TOKEN)
+    assert refusal(build().client.post("/api/v1/sender/pause", headers=RIGHT))[0] == 503

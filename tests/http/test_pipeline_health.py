@@ -1,5 +1,6 @@
 """/healthz/pipeline: do incidents reach DX? For alerts, not for load balancers."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,10 +71,11 @@ def test_sender_not_running(site: Site, state: str) -> None:
     assert site.client.get("/healthz/pipeline").get_json()["sender"] == state
 
 
-def test_sender_paused(site: Site) -> None:
+def test_sender_paused(paused: Site) -> None:
     """A sender that an operator has paused is not running."""
-    change(site.path, "UPDATE sender SET paused = 1")
-    assert status(site) == 503
+    change(paused.path, "INSERT INTO beats VALUES ('pipeline-1', ?)", time.time_ns())
+    response = paused.client.get("/healthz/pipeline")
+    assert (response.status_code, response.get_json()["sender"]) == (503, "paused")
 
 
 def test_no_database(build: Callable[..., Site]) -> None:

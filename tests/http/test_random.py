@@ -72,7 +72,7 @@ def anything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site.close()
 
 
-bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+bounded = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 
 def is_object(raw: bytes) -> bool:
@@ -93,39 +93,33 @@ def test_authentic_bodies(anything: Site, source: str, body: bytes) -> None:
 
 
 @bounded
-@given(source=st.sampled_from(["pagerduty", "opsgenie", "jsm"]), body=pagerduty | opsgenie)
-def test_acknowledged_bodies(anything: Site, source: str, body: Any) -> None:
-    """What is acknowledged is stored under the id of the answer."""
-    raw = json.dumps(body, allow_nan=False, default=str).encode() if _finite(body) else b"{}"
-    response = anything.post(source, raw)
-    told = response.get_json()
+@given(source=st.sampled_from(["pagerduty", "opsgenie", "jsm"]), body=bodies)
+def test_acknowledged_bodies(anything: Site, source: str, body: bytes) -> None:
+    """What is acknowledged, and nothing else, is stored under the id of the answer."""
+    response = anything.post(source, body)
     held = {(event.source, event.key) for event in stored(anything.path)}
-    assert told["status"] in ("accepted", "duplicate")
-    assert (source, told["event_id"]) in held
+    assert ((source, response.get_json().get("event_id")) in held) == (response.status_code in (200, 202))
 
 
-def _finite(body: Any) -> bool:
-    return not any(word in json.dumps(body) for word in ("NaN", "Infinity"))
+asked = st.fixed_dictionaries(
+    {
+        "method": st.sampled_from(["POST", "POST", "GET", "HEAD", "PUT", "BREW"]),
+        "path": st.sampled_from(PATHS),
+        "headers": headers,
+        "content_type": st.sampled_from(TYPES),
+        "data": bodies,
+    }
+)
 
 
 @bounded
-@given(
-    method=st.sampled_from(["POST", "POST", "GET", "HEAD", "PUT", "BREW"]),
-    path=st.sampled_from(PATHS),
-    kind=st.sampled_from(TYPES),
-    headers=headers,
-    body=bodies,
-    sign=st.booleans(),
-)
-def test_any_request(  # noqa: PLR0913 - the parts of a request
-    anything: Site, method: str, path: str, kind: str, headers: dict[str, str], body: bytes, *, sign: bool
-) -> None:
+@given(asked=asked, sign=st.booleans())
+def test_any_request(anything: Site, asked: dict[str, Any], *, sign: bool) -> None:
     """Any request to any route gets an answer in JSON, and never a 500."""
-    source = path.rpartition("/")[2]
-    signature = signed(source, body) if sign and source in SECRETS else {}
-    response = anything.client.open(
-        path, method=method, data=body, headers={**signature, **headers, "Content-Type": kind}
-    )
+    source = asked["path"].rpartition("/")[2]
+    signature = signed(source, asked["data"]) if sign and source in SECRETS else {}
+    signature.pop("Content-Type", None)
+    response = anything.client.open(**{**asked, "headers": {**signature, **asked["headers"]}})
     assert response.status_code in EXPECTED
     assert response.is_json
 

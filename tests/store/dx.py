@@ -9,7 +9,7 @@ from app.dx import LeaseLostError
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a call ends: what the caller learns, and whether DX applies the body `now`, `later` or never."""
+    """How a call ends: what the caller learns, and whether DX applies the body `now`, `later`, or never."""
 
     answer: Answer
     applied: str = ""
@@ -25,7 +25,7 @@ UNREACHABLE = Outcome(Answer("not_now", "connection", "refused", begun=False))
 TIMEOUT = Outcome(Answer("not_now", "timeout", "no answer", unfinished=True))
 TIMEOUT_APPLIED = Outcome(TIMEOUT.answer, "now")
 TIMEOUT_LATE = Outcome(TIMEOUT.answer, "later")
-STUCK = Outcome(CONFIRMED.answer, "later")
+STUCK = Outcome(CONFIRMED.answer, "stuck")
 """The process freezes between its last check and the write: all happens much later."""
 
 
@@ -37,6 +37,9 @@ class FakeDX:
     incidents: dict[str, dict[str, object]] = field(default_factory=dict)
     arrived: list[dict[str, object]] = field(default_factory=list)
     late: list[dict[str, object]] = field(default_factory=list)
+    """What DX is still at work on."""
+    stuck: list[dict[str, object]] = field(default_factory=list)
+    """What a frozen process is about to write."""
     refuses_metadata: bool = False
 
     def upsert(self, body: Mapping[str, object], permit: Callable[[], bool]) -> Answer:
@@ -52,6 +55,8 @@ class FakeDX:
             self.apply(body)
         if applied == "later":
             self.late.append(dict(body))
+        if applied == "stuck":
+            self.stuck.append(dict(body))
         return answer
 
     def apply(self, body: Mapping[str, object]) -> None:
@@ -61,10 +66,17 @@ class FakeDX:
         for key in [key for key, value in held.items() if value is None or value == []]:
             del held[key]
 
-    def land(self, reference_id: str | None = None) -> None:
-        """Apply what was written but not yet worked on."""
-        for body in [each for each in self.late if reference_id in (None, each["reference_id"])]:
-            self.late.remove(body)
+    def land(self) -> None:
+        """Finish what DX is at work on."""
+        while self.late:
+            self.apply(self.late.pop(0))
+
+    def thaw(self, *reference_ids: str) -> None:
+        """Let frozen processes write; without references, all of them."""
+        for body in [
+            each for each in self.stuck if not reference_ids or each["reference_id"] in reference_ids
+        ]:
+            self.stuck.remove(body)
             self.apply(body)
 
     def references(self) -> list[object]:

@@ -3,7 +3,6 @@
 from sqlalchemy import insert, update
 
 from app.store import events, tables
-from app.store.engine import connect
 from app.store.events import Folded
 from tests.store.threads import at_once
 from tests.store.world import START, pagerduty
@@ -76,28 +75,26 @@ def test_an_id_that_commits_late_is_not_skipped(engine, world):
     assert [row.outcome for row in world.events()] == ["failed", "failed"]
 
 
-def test_an_open_transaction_hides_its_event_and_no_other(postgres_url):
+def test_an_open_transaction_hides_its_event_and_no_other(postgres_engine):
     """On PostgreSQL the second of two open transactions commits first, and its event is folded first."""
-    engine = connect(postgres_url, pool_size=3)
+    engine = postgres_engine
     with engine.begin() as slow:
         events.add(slow, "pagerduty", "first", b"{}", START)
         add(engine, key="second")
         assert unfolded_keys(engine) == ["second"]
         fold_as(engine, {"second": "ignored"})
     assert unfolded_keys(engine) == ["first"]
-    engine.dispose()
 
 
-def test_what_somebody_else_folds_is_left_to_him(postgres_url):
+def test_what_somebody_else_folds_is_left_to_him(postgres_engine):
     """Of the events asked for, those that another transaction has locked are passed over without waiting."""
-    engine = connect(postgres_url, pool_size=3)
+    engine = postgres_engine
     add(engine, key="a")
     add(engine, key="b")
     with engine.begin() as mine, engine.begin() as theirs:
         [first, second] = [event.id for event in events.unfolded(mine, 10)]
         assert events.still_unfolded(mine, [first]) == {first}
         assert events.still_unfolded(theirs, [first, second]) == {second}
-    engine.dispose()
 
 
 def test_a_folded_event_is_not_unfolded_any_more(engine):

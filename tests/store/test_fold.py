@@ -7,7 +7,8 @@ from app import fold
 from app.policy import request
 from app.store import codec, events, incidents, tables
 from app.store.incidents import Renewed
-from mappers import MAPPERS, pagerduty as pagerduty_mapper
+from mappers import MAPPERS
+from mappers import pagerduty as pagerduty_mapper
 from tests.store.threads import at_once
 from tests.store.world import START, URL, pagerduty
 
@@ -99,7 +100,9 @@ def test_order_and_batches_do_not_matter(engine, world, monkeypatch):
     """The same events, received in another order and folded one by one, give the same document."""
     for second, kind in enumerate(["triggered", "acknowledged", "resolved"]):
         world.receive(f"a{second}", pagerduty("Q1", kind, second))
-        world.receive(f"b{second}", pagerduty("Q2", ["resolved", "acknowledged", "triggered"][second], 2 - second))
+        world.receive(
+            f"b{second}", pagerduty("Q2", ["resolved", "acknowledged", "triggered"][second], 2 - second)
+        )
     monkeypatch.setattr(fold, "BATCH", 1)
     while world.folder().fold():
         pass

@@ -148,7 +148,7 @@ class World:
         with self.engine.begin() as connection:
             return events.add(connection, source, key, orjson.dumps(body), self.time.wall)
 
-    def want(self, name: str, **values: object) -> int:
+    def want(self, name: str, /, **values: object) -> int:
         """Make this the document that DX should hold for incident `name`; return the incident's id."""
         resolved_at = values.pop("resolved_at", None)
         document = Document(name, "2026-01-01T00:00:00Z", resolved_at, values)

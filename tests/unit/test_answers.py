@@ -5,7 +5,7 @@ from email.utils import format_datetime
 from json import dumps
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.answers import AUTH_ERRORS, Answer, classify, seconds
@@ -137,6 +137,12 @@ def test_only_a_gateways_time_out_leaves_dx_at_work(status: int, unfinished: boo
     assert answer(status, PAGE).unfinished is unfinished
 
 
+@pytest.mark.parametrize("body", [OK, REFUSED, UNAUTHORISED, PAGE])
+def test_an_answer_shows_that_the_call_was_begun(body: bytes) -> None:
+    """What has been answered has been sent, and is over."""
+    assert (answer(200, body).begun, answer(200, body).unfinished) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "wait"),
     [(429, b"", 7.0), (503, PAGE, 7.0), (301, OK, 7.0), (200, OK, None), (422, REFUSED, None)],
@@ -205,6 +211,7 @@ def test_any_other_retry_after_is_none(header: str | None) -> None:
     assert seconds(header, NOW) is None
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=60))
 def test_no_retry_after_raises(header: str) -> None:
     """Whatever the header holds, the wait is none or from 0 s to 15 min."""
@@ -212,6 +219,7 @@ def test_no_retry_after_raises(header: str) -> None:
     assert wait is None or 0 <= wait <= LIMIT
 
 
+@settings(deadline=None)
 @given(st.integers(-3600, 900), st.integers(-1439, 1439))
 def test_a_dates_zone_counts(ahead: int, minutes: int) -> None:
     """A date in any zone gives the time until then, none for what is past."""
@@ -219,6 +227,7 @@ def test_a_dates_zone_counts(ahead: int, minutes: int) -> None:
     assert seconds(format_datetime(at), NOW) == max(ahead, 0)
 
 
+@settings(deadline=None)
 @given(st.integers(100, 599), st.binary(max_size=200), st.none() | st.text(max_size=40))
 def test_only_dxs_own_words_settle_or_refuse(status: int, body: bytes, retry_after: str | None) -> None:
     """Noise is never a confirmation, a refusal or a bad token."""

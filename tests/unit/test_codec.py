@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.incident import Merged, Register, State, Strand
@@ -87,6 +87,7 @@ def places(value: Any) -> list[dict[str, Any]]:
     return [value, strand, strand["fields"]["name"], strand["merged"]]
 
 
+@settings(deadline=None)
 @given(states)
 def test_a_state_is_read_as_it_was_written(state: State) -> None:
     """Nothing of the evidence is lost or changed by writing it down, to the nanosecond."""
@@ -104,6 +105,7 @@ def test_a_state_that_was_read_is_made_of_tuples() -> None:
     assert [type(strand.resolved), type(strand.fields["teams"].value)] == [tuple, tuple]
 
 
+@settings(deadline=None)
 @given(documents)
 def test_a_document_is_read_as_it_was_written(document: Document) -> None:
     """A document that holds what JSON can hold comes back the same."""
@@ -116,6 +118,7 @@ def test_a_document_read_and_written_again_keeps_its_digest() -> None:
     assert dump(load_document(text)) == text
 
 
+@settings(deadline=None)
 @given(states)
 def test_the_order_of_keys_does_not_show(state: State) -> None:
     """Equal states give equal texts, in whatever order their parts came."""
@@ -123,6 +126,7 @@ def test_the_order_of_keys_does_not_show(state: State) -> None:
     assert dump(turned) == dump(state)
 
 
+@settings(deadline=None)
 @given(states, states)
 def test_different_states_give_different_texts(one: State, other: State) -> None:
     """A text stands for one state alone."""

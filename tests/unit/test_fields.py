@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import fields
 
@@ -102,14 +102,13 @@ NO_ZONE = ["2024-01-01T00:00:00", "2024-01-01T00:00:00+25:00", "2024-01-01T00:00
 NO_DAY = ["2024-13-01T00:00:00Z", "2023-02-29T00:00:00Z", "2024-01-01T24:01:00Z"]
 
 
-@pytest.mark.parametrize(
-    "value", [*NO_EPOCH, *TOO_EARLY, *TOO_LATE, *NO_ISO, *NO_ZONE, *NO_DAY, [], {}, [START]]
-)
+@pytest.mark.parametrize("value", [*NO_EPOCH, *TOO_EARLY, *TOO_LATE, *NO_ISO, *NO_ZONE, *NO_DAY, [], {}])
 def test_what_is_no_time_is_refused(value: object) -> None:
     """A time without a zone, an impossible one and one outside of 2000 to 2099 are wrong, not guessed."""
     assert problem({"at": value}).startswith("at: Not a time")
 
 
+@settings(deadline=None)
 @given(st.integers(FIRST, LAST), st.sampled_from([1, 10**3, 10**6, 10**9]), st.sampled_from([int, str]))
 def test_an_epochs_unit_shows_in_its_magnitude(
     second: int, unit: int, write: Callable[[int], object]
@@ -118,12 +117,14 @@ def test_an_epochs_unit_shows_in_its_magnitude(
     assert read("at", write(second * unit)) == second * SECOND
 
 
+@settings(deadline=None)
 @given(moments)
 def test_an_iso_time_is_what_datetime_reads(moment: datetime) -> None:
     """In any zone and to the microsecond, ISO-8601 gives the moment that `datetime` gives."""
     assert read("at", moment.isoformat()) == (moment - EPOCH) // timedelta(microseconds=1) * 1000
 
 
+@settings(deadline=None)
 @given(moments, st.integers(0, SECOND - 1), st.text("0123456789", max_size=8))
 def test_nanoseconds_survive_and_more_is_cut(moment: datetime, nanosecond: int, more: str) -> None:
     """Nine digits of a fraction are kept as they are; the tenth does not round the ninth."""
@@ -157,9 +158,9 @@ def test_a_number_is_whole_or_not_given(value: object, number: object) -> None:
     assert read("number", value) == number
 
 
-@pytest.mark.parametrize("url", ["https://example.org/a?b#c", "http://example.org", "HTTPS://EXAMPLE.ORG/é"])
-def test_an_http_url_is_taken(url: str) -> None:
-    """Both http and https are taken, in any case, as they are."""
+@pytest.mark.parametrize("url", ["https://example.org/?b#c", "http://a.org", "HTTPS://EXAMPLE.ORG/é", None])
+def test_an_http_url_is_taken(url: str | None) -> None:
+    """Both http and https are taken, in any case, as they are; null clears."""
     assert read("url", url) == url
 
 
@@ -210,6 +211,7 @@ def test_unknown_keys_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("vendor", MAPPERS)
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), anything), anything)
 def test_no_value_makes_a_mapper_fail(vendor: str, said: dict[str, Any], other: object) -> None:
     """Whatever stands under the keys that are read, it is read, ignored or refused in words."""

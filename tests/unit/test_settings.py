@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import SettingsError
@@ -19,7 +19,7 @@ SECRET = f"{MARK}-of-one-subscription"
 LISTS = ("PAGERDUTY_WEBHOOK_SECRETS", "OPSGENIE_WEBHOOK_TOKENS", "JSM_WEBHOOK_TOKENS")
 SINGLE = ("DX_API_TOKEN", "BRIDGE_ADMIN_TOKEN", "METRICS_TOKEN")
 URLS = ("DX_BASE_URL", "OPSGENIE_APP_URL", "JSM_SITE_URL")
-NUMBERS = {"DX_MAX_RPS": "1001", "DX_TIMEOUT": "0", "DX_OUTLIVE": "0", "DX_CONCURRENCY": "65", "PORT": "-1"}
+NUMBERS = {"DX_MAX_RPS": "1001", "DX_TIMEOUT": "0", "DX_OUTLIVE": "0", "DX_CONCURRENCY": "65"}
 WORDS = {"REJECT_WITH": "403", "LOG_LEVEL": "LOUD", "START_PAUSED": "yes", "EVENT_RETENTION_DAYS": "1.5"}
 TOKENS = {"METRICS_TOKEN": MARK[:7], "BRIDGE_ADMIN_TOKEN": MARK[:15], "DX_API_TOKEN": f"{MARK}é"}
 BAD = {
@@ -33,6 +33,7 @@ BAD = {
     "JSM_WEBHOOK_TOKENS": f"{MARK}\n{MARK}",
     "OPSGENIE_APP_URL": "app.opsgenie.com",
     "JSM_SITE_URL": "http://example.org",
+    "PORT": "65536",
 }
 
 
@@ -63,13 +64,12 @@ def secrets(settings: Settings) -> list[list[str]]:
 
 
 DX = {"dx_base_url": None, "dx_api_token": None, "dx_max_rps": 10, "dx_timeout": 15, "dx_outlive": 30}
-WEB = {"reject_with": 401, "admin_token": None, "metrics_token": None, "port": None, "web_concurrency": 2}
-REST = {"dx_concurrency": 4, "database_url": "sqlite:///bridge.db", "log_level": "INFO"}
+WEB = {"reject_with": 401, "port": None, "web_concurrency": 2, "log_level": "INFO", "start_paused": False}
+REST = {"dx_concurrency": 4, "database_url": "sqlite:///bridge.db", "event_retention_days": 90}
+ADMIN = {"admin_token": None, "metrics_token": None}
 
 
-@pytest.mark.parametrize(
-    ("attribute", "default"), [*DX.items(), *WEB.items(), *REST.items(), ("start_paused", False)]
-)
+@pytest.mark.parametrize(("attribute", "default"), (DX | WEB | REST | ADMIN).items())
 def test_nothing_is_required(attribute: str, default: object) -> None:
     """An empty environment gives the defaults."""
     assert getattr(load(), attribute) == default
@@ -81,6 +81,7 @@ def test_an_empty_variable_counts_as_not_set(name: str) -> None:
     assert load({name: ""}) == load()
 
 
+@settings(deadline=None)
 @given(st.sets(st.sampled_from(sorted(BAD)), min_size=1))
 def test_every_problem_is_told_at_once_and_no_secret(bad: set[str]) -> None:
     """One message lists every bad variable once and shows no part of a secret, good or bad."""
@@ -154,12 +155,11 @@ def test_any_other_url_stops_the_start(name: str, value: str) -> None:
     assert len(problems({name: value})) == 1
 
 
-SQLITE = ["sqlite:///bridge.db", "sqlite:////var/lib/bridge.db", "sqlite+pysqlite:///bridge.db"]
-POSTGRESQL = ["postgresql://u:p@db.example.org:5432/d", "postgresql+psycopg://h/d"]
+SAME = ["sqlite:///a.db", "sqlite:////srv/a.db", "postgresql://u:p@h:5432/d", "postgresql+psycopg://h/d"]
 HEROKU = ("postgres://u:postgres://@h/d", "postgresql://u:postgres://@h/d")
 
 
-@pytest.mark.parametrize(("value", "url"), [*((url, url) for url in (*SQLITE, *POSTGRESQL)), HEROKU])
+@pytest.mark.parametrize(("value", "url"), [*((url, url) for url in SAME), HEROKU])
 def test_a_database_url_is_taken(value: str, url: str) -> None:
     """SQLite in a file and PostgreSQL are SQLAlchemy's URLs; of Heroku's, only the scheme is changed."""
     assert load(DATABASE_URL=value).database_url == url
@@ -189,8 +189,8 @@ def test_such_a_disk_may_be_left_alone_or_allowed(more: dict[str, str]) -> None:
 
 LEAST = [("DX_MAX_RPS", "0", 0), ("DX_TIMEOUT", "0.1", 0.1), ("DX_OUTLIVE", "0.5", 0.5), ("PORT", "0", 0)]
 MOST = [("DX_MAX_RPS", "1000", 1000), ("DX_CONCURRENCY", "64", 64), ("PORT", "65535", 65535)]
-WHOLE = [("EVENT_RETENTION_DAYS", "007", 7), ("REJECT_WITH", "503", 503)]
-WORD = [("LOG_LEVEL", "debug", "DEBUG"), ("START_PAUSED", "1", True), ("START_PAUSED", "0", False)]
+WHOLE = [("EVENT_RETENTION_DAYS", "007", 7), ("REJECT_WITH", "503", 503), ("START_PAUSED", "1", True)]
+WORD = [*(("LOG_LEVEL", level.lower(), level) for level in ("DEBUG", "INFO", "WARNING", "ERROR"))]
 
 
 @pytest.mark.parametrize(("name", "value", "expected"), [*LEAST, *MOST, *WHOLE, *WORD])
@@ -220,10 +220,11 @@ def test_a_file_that_cannot_be_read_stops_the_start(path: str) -> None:
     assert "DX_API_TOKEN_FILE" in problems(DX_API_TOKEN_FILE=path, DX_API_TOKEN=SECRET)[0]
 
 
-def test_an_empty_file_counts_as_not_set(folder: Path) -> None:
-    """A file without a value is like an empty variable."""
-    (folder / "secret").write_text(" \n")
-    assert load(DX_API_TOKEN_FILE="secret") == load()
+def test_each_source_has_its_vendor_and_links() -> None:
+    """Of the vendors whose bodies carry no link, only Opsgenie's site is the same for everybody."""
+    found = [(name, source.vendor, source.app_url) for name, source in load().sources.items()]
+    opsgenie = ("opsgenie", "opsgenie", "https://app.opsgenie.com")
+    assert found == [("pagerduty", "pagerduty", None), opsgenie, ("jsm", "jsm", None)]
 
 
 def test_the_folders_env_file_is_read(folder: Path) -> None:

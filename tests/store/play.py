@@ -1,0 +1,143 @@
+"""Plays many histories at once, each with an incident of its own, through the deliverer's statements."""
+
+from random import Random
+
+from sqlalchemy import Engine
+
+from app.retry import Sender
+from app.store import deliveries, incidents
+from app.store.deliveries import Call, Claim
+from app.store.incidents import Held, Renewed
+from tests.store.dx import CONFIRMED, FakeDX, Outcome
+from tests.store.scenarios import ENDS, Scenario
+from tests.store.world import START, URL
+
+_HOUR = 3600 * 1_000_000_000
+_ROUNDS = 3
+_PORTION = 500
+
+
+class Play:
+    """Scenarios side by side on one database, against one DX."""
+
+    def __init__(self, engine: Engine, played: list[Scenario]) -> None:
+        self.engine, self.played, self.dx, self.now = engine, played, FakeDX(), START
+        self.random, self.by_id = Random(0), {}
+
+    def run(self) -> None:
+        """Play all; then DX gets well, and everything due is confirmed."""
+        for number in range(_ROUNDS):
+            self.change(number)
+            self.end([each for each in self.played if each.open])
+            self.begin(number)
+            self.end([each for each in self.played if each.open and each.ends_at_once(number)])
+            self.thaw(number)
+        self.end([each for each in self.played if each.open])
+        self.thaw(_ROUNDS)
+        self.drain()
+        self.redeliver_refused()
+        self.drain()
+
+    def change(self, number: int) -> None:
+        """Let the documents change; calls may be under way."""
+        changed = {("s", each.name): each for each in self.played if number < len(each.documents)}
+        keys = sorted(changed)
+        with self.engine.begin() as connection:
+            for start in range(0, len(keys), _PORTION):
+                held = incidents.lock(connection, keys[start : start + _PORTION], self.now)
+                self.by_id |= {each.id: changed[each.key] for each in held}
+                renewed = [self._renewed(each, changed[each.key], number) for each in held]
+                incidents.renew(connection, renewed, URL, self.now)
+
+    def begin(self, number: int) -> None:
+        """Claim what is due and make the calls of this round."""
+        for scenario, claim in self.claim():
+            assert scenario.open is None, "two calls for one incident at once"
+            scenario.open = (claim, number, scenario.end(number))
+            self.send(scenario, claim, scenario.end(number))
+
+    def claim(self) -> list[tuple[Scenario, Claim]]:
+        """Claim everything that is due."""
+        with self.engine.begin() as connection:
+            claims = deliveries.claim(connection, 100_000, URL, self.now, probe=False)
+        return [(self.by_id[claim.incident_id], claim) for claim in claims]
+
+    def send(self, scenario: Scenario, claim: Claim, end: str) -> None:
+        """Send a body to DX, unless the process crashes or freezes before."""
+        if (outcome := ENDS[end]) is not None:
+            self.dx.outcome = outcome
+            self.dx.upsert(claim.body, lambda: True)
+            scenario.calls.append(end)
+
+    def end(self, ending: list[Scenario]) -> None:
+        """Let calls end: settled, or their leases dead after DX applied what it was still at work on."""
+        calls = [(scenario, *scenario.open) for scenario in ending if scenario.open]
+        self.settle([(claim, ENDS[end]) for _, claim, _, end in calls if is_answered(end)])
+        self.dx.land()
+        dead = [claim.lease for _, claim, _, end in calls if end not in ("confirmed", "refused")]
+        with self.engine.begin() as connection:
+            if dead:
+                deliveries.free(connection, dead)
+        for scenario, claim, number, end in calls:
+            scenario.open = None
+            if end == "frozen":
+                scenario.frozen.append((claim, number))
+        self.now += _HOUR
+
+    def thaw(self, number: int) -> None:
+        """Let processes that froze in an earlier round write what they were about to, and settle."""
+        late = []
+        for scenario in self.played:
+            thawed = [claim for claim, round_ in scenario.frozen if round_ < number and not scenario.open]
+            scenario.frozen = [each for each in scenario.frozen if each[0] not in thawed]
+            for claim in thawed:
+                self.dx.outcome = CONFIRMED
+                self.dx.upsert(claim.body, lambda: True)
+                scenario.calls.append("frozen")
+            late += thawed
+        self.settle_late([(claim, CONFIRMED) for claim in late])
+
+    def settle(self, answered: list[tuple[Claim, Outcome]]) -> None:
+        """Settle answers in one transaction."""
+        with self.engine.begin() as connection:
+            for claim, outcome in answered:
+                call = Call(claim, outcome.answer, self.now, 5)
+                deliveries.settle(connection, call, Sender(), self.random, self.now)
+
+    def settle_late(self, answered: list[tuple[Claim, Outcome]]) -> None:
+        """Settle answers to claims that were lost."""
+        self.settle(answered)
+
+    def drain(self) -> None:
+        """Confirm everything due until nothing is."""
+        for _ in range(4):
+            claims = self.claim()
+            for scenario, claim in claims:
+                self.send(scenario, claim, "confirmed")
+            self.settle([(claim, CONFIRMED) for _, claim in claims])
+            self.now += _HOUR
+        assert self.claim() == []
+
+    def redeliver_refused(self) -> None:
+        """Ask once more for what is parked."""
+        refused = [number for number, each in self.by_id.items() if "refused" in each.calls]
+        with self.engine.begin() as connection:
+            for start in range(0, len(refused), _PORTION):
+                deliveries.unpark(connection, refused[start : start + _PORTION])
+
+    def wrong(self) -> list[Scenario]:
+        """Return the histories that did not end with their newest document in DX."""
+        return [each for each in self.played if not each.holds_newest(self.dx)]
+
+    def too_many(self) -> list[Scenario]:
+        """Return the histories that took more calls than their changes and doubts allow."""
+        return [each for each in self.played if len(each.calls) > each.most_calls()]
+
+    @staticmethod
+    def _renewed(held: Held, scenario: Scenario, number: int) -> Renewed:
+        return Renewed(held, "{}", scenario.name, scenario.document(number))
+
+
+def is_answered(end: str) -> bool:
+    """Whether the process lives to settle this call in time."""
+    return not end.startswith(("crash", "frozen"))

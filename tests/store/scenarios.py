@@ -1,0 +1,85 @@
+"""All short histories of one incident: what its document became, how each call ended, and when."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+from app.policy import Document
+from app.store import codec
+from app.store.deliveries import Claim
+from tests.store.dx import CONFIRMED, REFUSED, TIMEOUT, TIMEOUT_APPLIED, TIMEOUT_LATE, FakeDX, Outcome
+
+ENDS: dict[str, Outcome | None] = {
+    "confirmed": CONFIRMED,
+    "refused": REFUSED,
+    "lost": TIMEOUT,
+    "lost, applied": TIMEOUT_APPLIED,
+    "lost, applied late": TIMEOUT_LATE,
+    "crash before": None,
+    "crash after": CONFIRMED,
+    "frozen": None,
+}
+DEFINITE = ("confirmed", "refused", "crash before")
+
+
+@dataclass(slots=True)
+class Scenario:
+    """One history, played with an incident of its own."""
+
+    name: str
+    documents: str
+    ends: tuple[str, ...]
+    """How the call for each document ends, if there is one."""
+    under: tuple[bool, ...]
+    """Whether each call but the last is still under way when its document changes."""
+    calls: list[str] = field(default_factory=list)
+    open: tuple[Claim, int, str] | None = None
+    """The call under way: its claim, its round, and how it will end."""
+    frozen: list[tuple[Claim, int]] = field(default_factory=list)
+
+    def document(self, number: int) -> str:
+        """Return the document after so many changes, as stored; each has a key that the others lack."""
+        letter = self.documents[number]
+        return codec.dump(
+            Document(self.name, "2026-01-01T00:00:00Z", None, {"name": letter, f"only_{letter}": 1})
+        )
+
+    def end(self, number: int) -> str:
+        """Return how the call of a round ends; after the last document's, every call is confirmed."""
+        return self.ends[number] if number < len(self.ends) else "confirmed"
+
+    def ends_at_once(self, number: int) -> bool:
+        """Whether the call of a round ends before the next change."""
+        return number >= len(self.under) or not self.under[number]
+
+    def most_calls(self) -> int:
+        """One for each change, one for each doubt (a frozen call gives two), one for an operator's wish."""
+        doubts = sum(end not in DEFINITE for end in self.calls) + self.calls.count("frozen")
+        return len(self.documents) + doubts + ("refused" in self.calls)
+
+    def holds_newest(self, dx: FakeDX) -> bool:
+        """Whether DX shows the last document and nothing of the others."""
+        held, last = dx.incidents[self.name], self.documents[-1]
+        return {key: held[key] for key in held if key.startswith(("name", "only"))} == {
+            "name": last,
+            f"only_{last}": 1,
+        }
+
+
+def scenarios(documents: tuple[str, ...], ends: tuple[str, ...] = tuple(ENDS)) -> Iterator[Scenario]:
+    """Yield every history with these documents."""
+    for letters in documents:
+        unders = list(product((False, True), repeat=len(letters) - 1))
+        for chosen, under in product(product(ends, repeat=len(letters)), unders):
+            name = f"{letters} {' / '.join(chosen)} {''.join('+' if each else '-' for each in under)}"
+            yield Scenario(name, letters, chosen, under)
+
+
+def all_scenarios() -> list[Scenario]:
+    """Return every history of up to three documents; SOAK=1 plays the crashes in the longest ones, too.
+
+    For DX a crash before the call is a lost call, and a crash after it a lost answer.
+    """
+    fewer = tuple(ENDS) if os.environ.get("SOAK") else tuple(end for end in ENDS if "crash" not in end)
+    return [*scenarios(("A", "AB")), *scenarios(("ABA", "ABC"), fewer)]

@@ -1,0 +1,114 @@
+"""The hot statements find their rows by an index, on both databases, with few rows wanted among many held."""
+
+import re
+from collections.abc import Callable
+
+import orjson
+import pytest
+from sqlalchemy import event, text
+
+from app.retry import Sender
+from app.store import deliveries, events, incidents
+from app.store.deliveries import Call
+from tests.store.dx import CONFIRMED
+from tests.store.world import START, URL, World, pagerduty
+
+HELD = 6000
+WHOLE = re.compile(
+    r"Seq Scan on (incidents|events|calls)"
+    r"|SCAN (incidents|events|calls)(?!.*USING (COVERING )?INDEX ix_(incidents|events)_(due|lease|suspect|unfolded))"
+)
+
+
+@pytest.fixture
+def crowded(world):
+    """Return a world that holds thousands of settled incidents and folded events, and a few open ones."""
+    world.fill(HELD, HELD)
+    for number in range(12):
+        world.want(f"Q{number}", name="A")
+        world.receive(f"e{number}", pagerduty(f"Q{number}"))
+    world.deliverer(concurrency=3).claim()
+    return world
+
+
+@pytest.fixture(params=["analyzed", "fresh"])
+def planned(crowded, request):
+    """Return it with and without the database's statistics; PostgreSQL gathers them by itself."""
+    if request.param == "analyzed" or crowded.engine.dialect.name == "postgresql":
+        with crowded.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("ANALYZE"))
+    return crowded
+
+
+def plans(world: World, run: Callable) -> list[str]:
+    """Return the plans of all statements that `run(connection)` executes; nothing is kept."""
+    found, sqlite = [], world.engine.dialect.name == "sqlite"
+
+    def explain(_, cursor, statement, parameters, __, many):
+        if many:
+            parameters = parameters[0]
+        if statement.startswith("BEGIN"):
+            return
+        asker = cursor.connection.cursor()
+        asker.execute(("EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN ") + statement, parameters)
+        found.append("\n".join(str(row[-1]) for row in asker.fetchall()))
+
+    with world.engine.connect() as connection:
+        event.listen(connection, "before_cursor_execute", explain)
+        run(connection)
+        connection.rollback()
+    return found
+
+
+def full_scans(found: list[str]) -> list[str]:
+    """Return the plan lines that read a whole table or a whole index; partial indexes are short."""
+    return [line for plan in found for line in plan.splitlines() if WHOLE.search(line)]
+
+
+def settle_one(connection):
+    claim = deliveries.claim(connection, 1, URL, START, probe=False)[0]
+    deliveries.settle(connection, Call(claim, CONFIRMED.answer, START, 1), Sender(), None, START)
+
+
+STATEMENTS = {
+    "unfolded": (lambda c: events.unfolded(c, 100), "ix_events_unfolded"),
+    "still unfolded": (
+        lambda c: events.still_unfolded(c, [HELD + 1, HELD + 2]),
+        "PRIMARY KEY|events_pkey|unfolded",
+    ),
+    "is due": (lambda c: deliveries.is_due(c, START + 1), "ix_incidents_due"),
+    "nothing due": (lambda c: deliveries.is_due(c, -1), "ix_incidents_due"),
+    "claim": (lambda c: deliveries.claim(c, 4, URL, START, probe=False), "ix_incidents_due"),
+    "probe": (lambda c: deliveries.claim(c, 1, URL, START, probe=True), "ix_incidents_due"),
+    "leases": (deliveries.leases, "ix_incidents_lease"),
+    "free": (lambda c: deliveries.free(c, ["a", "b"]), "ix_incidents_lease"),
+    "settle, suspects": (settle_one, "ix_incidents_suspect"),
+    "lock": (
+        lambda c: incidents.lock(c, [("pagerduty", "Q1"), ("pagerduty", "Q2")], START),
+        "uq_incidents_source_vendor_id|sqlite_autoindex_incidents_1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_hot_statement_uses_its_index(planned, name):
+    """Among thousands of rows at rest, the statement reads the few it is about."""
+    run, index = STATEMENTS[name]
+    found = plans(planned, run)
+    assert re.search(index, "\n".join(found))
+    assert full_scans(found) == []
+
+
+def test_storing_an_event_reads_no_table(planned):
+    """An accepted webhook costs one insert, its duplicate found by the unique index."""
+    body = orjson.dumps(pagerduty("Q1"))
+    found = plans(planned, lambda c: events.add(c, "pagerduty", "new", body, START))
+    assert len(found) == 1
+    assert full_scans(found) == []
+    assert planned.engine.dialect.name == "sqlite" or "uq_events_source_key" in found[0]
+
+
+def test_a_full_scan_is_noticed(planned):
+    """The check would find a statement without an index."""
+    found = plans(planned, lambda c: c.execute(text("SELECT id FROM incidents WHERE updated_at = 1")))
+    assert len(full_scans(found)) == 1

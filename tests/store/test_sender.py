@@ -1,0 +1,246 @@
+"""The sender: whose fault a failure is, who is tried while DX is down, and what goes once it is back."""
+
+import pytest
+from sqlalchemy import update
+
+from app.store import sender, tables
+from mappers.fields import SECOND
+from tests.store.dx import BUSY, CONFIRMED, PATIENCE, REFUSED, TIMEOUT, UNAUTHORISED, UNREACHABLE
+
+
+def want(world, count):
+    return [world.want(f"Q{number}") for number in range(count)]
+
+
+def probe(world, deliverer, outcome, count):
+    """Make `count` probes, each at the first moment that one is begun; return the seconds before each."""
+    waits = []
+    for _ in range(count):
+        wait = max(0, world.sender.next_probe_at - world.time.wall)
+        if wait:
+            world.time.pass_by((wait - 1) / SECOND)
+            assert deliverer.claim() == []
+            world.time.pass_by(1 / SECOND)
+        assert len(deliverer.deliver(outcome)) == 1
+        waits.append(wait // SECOND)
+    return waits
+
+
+def let_be(world, deliverer, outcome, seconds, step=1):
+    """Let a deliverer work for some time."""
+    for _ in range(seconds // step):
+        deliverer.free_dead_leases()
+        deliverer.deliver(outcome)
+        world.time.pass_by(step)
+
+
+def suspects(world, names):
+    rows = [world.row(name) for name in names]
+    return [(row.attempts, row.due_at) for row in rows]
+
+
+def test_one_failure_begins_a_probing(world):
+    """After a "not now" DX is taken to be down: the next claim is one probe, at once."""
+    want(world, 5)
+    deliverer = world.deliverer(concurrency=2)
+    deliverer.deliver(BUSY)
+    assert world.sender.state == "probing"
+    assert [claim.probe for claim in deliverer.claim()] == [True]
+
+
+def test_there_is_one_probe_at_a_time(world):
+    """While a probe is under way, no deliverer begins another call."""
+    want(world, 5)
+    one, other = world.deliverer(concurrency=1), world.deliverer()
+    one.deliver(BUSY)
+    assert len(one.claim()) == 1
+    world.time.pass_by(40)
+    assert other.claim() == []
+
+
+def test_a_probe_whose_process_died_is_followed_by_another(world):
+    """The probe of a crashed process is waited out, then somebody else's turn comes."""
+    want(world, 5)
+    dead, other = world.deliverer(concurrency=1), world.deliverer()
+    dead.deliver(BUSY)
+    dead.claim()
+    world.time.pass_by(46)
+    assert len(other.claim()) == 1
+
+
+def test_probes_take_the_least_recently_tried(world):
+    """Each probe is for the incident whose last try is longest ago, never-tried ones first."""
+    ids = want(world, 4)
+    deliverer = world.deliverer(concurrency=1)
+    for _ in range(8):
+        deliverer.deliver(BUSY)
+        world.time.pass_by(60)
+    assert [call.incident_id for call in world.calls()] == ids * 2
+
+
+def test_probes_grow_apart_to_a_minute(world):
+    """The first probe follows at once, the others after 1, 2, 4 … at most 60 seconds."""
+    want(world, 3)
+    assert probe(world, world.deliverer(concurrency=1), BUSY, 10) == [0, 0, 1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_nobody_collects_back_off_in_an_outage(world):
+    """However often probes fail, no incident's attempts grow."""
+    want(world, 3)
+    probe(world, world.deliverer(concurrency=1), BUSY, 20)
+    assert suspects(world, ["Q0", "Q1", "Q2"]) == [(0, 0)] * 3
+
+
+@pytest.mark.parametrize("outcome", [BUSY, UNREACHABLE, TIMEOUT])
+def test_a_backlog_moves_within_a_minute_of_dxs_return(world, outcome):
+    """After an outage everything is in DX a minute after it is back, whatever failed."""
+    want(world, 30)
+    deliverer = world.deliverer()
+    let_be(world, deliverer, outcome, 600, 5)
+    let_be(world, deliverer, CONFIRMED, 61)
+    assert len(world.dx.incidents) == 30
+
+
+def test_everything_due_goes_after_a_success(world):
+    """One confirmed probe, and the next claim takes as many as there is room for."""
+    want(world, 6)
+    deliverer = world.deliverer(concurrency=4)
+    world.deliverer(concurrency=1).deliver(BUSY)
+    deliverer.deliver()
+    assert world.sender.state == "running"
+    assert len(deliverer.claim()) == 4
+
+
+def test_a_suspect_gets_its_back_off_when_another_succeeds(world):
+    """The failed incident's own fault shows when another's call succeeds: then it waits up to a second."""
+    want(world, 2)
+    deliverer = world.deliverer(concurrency=1)
+    deliverer.deliver(BUSY)
+    assert suspects(world, ["Q0"]) == [(0, 0)]
+    deliverer.deliver(CONFIRMED)
+    [(attempts, due_at)] = suspects(world, ["Q0"])
+    assert attempts == 1
+    assert world.time.wall < due_at <= world.time.wall + SECOND
+
+
+def test_a_suspect_that_succeeds_itself_is_not_blamed(world):
+    """The only incident fails and then gets through: no fault is left on it."""
+    want(world, 1)
+    deliverer = world.deliverer()
+    deliverer.deliver(BUSY)
+    deliverer.deliver(CONFIRMED)
+    row = world.row("Q0")
+    assert (row.attempts, row.suspect, row.due_at) == (0, False, None)
+
+
+def calls_for_a_bad_incident(world, outcome):
+    """Let one incident fail for an hour while another changes and succeeds; count the bad one's calls."""
+    bad, deliverer = world.want("BAD"), world.deliverer()
+    for _ in range(360):
+        world.want("GOOD", name=f"version {world.time.wall}")
+        for claim in deliverer.claim():
+            deliverer.call(outcome if claim.incident_id == bad else CONFIRMED, 0)
+        deliverer.settle()
+        deliverer.free_dead_leases()
+        world.time.pass_by(10)
+    return sum(call.incident_id == bad for call in world.calls())
+
+
+def test_an_incident_at_fault_is_called_less_and_less_often(world):
+    """An incident that alone fails, among others that succeed, is tried a few times in an hour."""
+    assert 4 <= calls_for_a_bad_incident(world, BUSY) <= 30
+
+
+def test_a_wait_that_dx_asks_for_is_kept(world):
+    """`Retry-After: 120` means no call for 120 seconds."""
+    want(world, 3)
+    deliverer = world.deliverer(concurrency=1)
+    deliverer.deliver(PATIENCE)
+    world.time.pass_by(119)
+    assert deliverer.claim() == []
+    world.time.pass_by(1)
+    assert len(deliverer.claim()) == 1
+
+
+def test_a_bad_token_holds_the_sender(world):
+    """Unauthorised holds everything; single probes go on, at intervals of at most five minutes."""
+    want(world, 10)
+    deliverer = world.deliverer()
+    deliverer.deliver(UNAUTHORISED)
+    assert (world.sender.state, world.sender.reason) == ("held", "invalid_auth")
+    waits = probe(world, deliverer, UNAUTHORISED, 11)
+    assert waits == [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
+
+
+def test_a_held_sender_goes_on_by_itself(world):
+    """Once a probe succeeds, everything that waited is delivered and nobody is parked."""
+    want(world, 10)
+    deliverer = world.deliverer()
+    deliverer.deliver(UNAUTHORISED)
+    probe(world, deliverer, UNAUTHORISED, 8)
+    let_be(world, deliverer, CONFIRMED, 305, 5)
+    assert len(world.dx.incidents) == 10
+    assert world.sender.state == "running"
+
+
+def refuse(world, count):
+    want(world, count)
+    deliverer = world.deliverer(concurrency=1)
+    for _ in range(count):
+        deliverer.deliver(REFUSED)
+    return deliverer
+
+
+def parked(world, count):
+    return [number for number in range(count) if world.row(f"Q{number}").parked]
+
+
+def test_nineteen_refusals_park_nineteen(world):
+    """Fewer than twenty refused incidents are at fault themselves."""
+    refuse(world, 19)
+    assert parked(world, 19) == list(range(19))
+    assert world.sender.state == "running"
+
+
+def test_twenty_refusals_in_a_row_hold_the_sender(world):
+    """The twentieth incident refused with one code holds the sender, and the nineteen are unparked."""
+    refuse(world, 20)
+    assert parked(world, 20) == []
+    assert (world.sender.state, world.sender.reason) == ("held", "invalid_arguments")
+    assert [world.row(f"Q{number}").due_at for number in range(20)] == [0] * 20
+
+
+def test_after_a_hold_for_refusals_all_are_delivered(world):
+    """When DX takes documents again, the twenty follow without anybody's help."""
+    deliverer = refuse(world, 20)
+    let_be(world, deliverer, CONFIRMED, 60)
+    assert len(world.dx.incidents) == 20
+
+
+def test_a_probe_refused_under_a_hold_parks_nobody(world):
+    """While all are refused, the refusal of one more says nothing about it."""
+    deliverer = refuse(world, 20)
+    probe(world, deliverer, REFUSED, 5)
+    assert parked(world, 20) == []
+
+
+def test_a_paused_sender_claims_nothing(world, engine):
+    """After an operator's pause no call begins; after resuming it does."""
+    want(world, 1)
+    deliverer = world.deliverer()
+    with engine.begin() as connection:
+        sender.pause(connection)
+    assert deliverer.claim() == []
+    with engine.begin() as connection:
+        sender.resume(connection)
+    assert len(deliverer.claim()) == 1
+
+
+def test_a_probe_that_a_jumping_clock_put_off_is_due(world, engine):
+    """A next probe further ahead than any wait comes from a clock that jumped."""
+    want(world, 2)
+    deliverer = world.deliverer(concurrency=1)
+    deliverer.deliver(BUSY)
+    with engine.begin() as connection:
+        connection.execute(update(tables.sender).values(next_probe_at=world.time.wall + 3600 * SECOND))
+    assert len(deliverer.claim()) == 1
