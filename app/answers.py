@@ -58,10 +58,10 @@ def seconds(retry_after: str | None, now: datetime) -> float | None:
     """Read a `Retry-After` header: seconds or a date, at most 15 minutes; None for anything else."""
     text = (retry_after or "").strip()
     if text.isascii() and text.isdigit():
-        return min(float(text[:9]), _SECONDS_LIMIT)
+        return min(float(text), _SECONDS_LIMIT)
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     wait = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
     return min(max(wait, 0.0), _SECONDS_LIMIT)
@@ -80,4 +80,9 @@ def _json_object(body: bytes) -> Mapping[str, object]:
 def _error(said: Mapping[str, object]) -> tuple[str, str]:
     code = said.get("error")
     words = said.get("message") or code or ""
-    return (code[:100] if isinstance(code, str) else ""), str(words)[:_WORDS_LIMIT]
+    return (_plain(code, 100) if isinstance(code, str) else ""), _plain(str(words), _WORDS_LIMIT)
+
+
+def _plain(text: str, limit: int) -> str:
+    """Return a text without control characters, which logs and PostgreSQL do not take."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:limit])

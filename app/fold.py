@@ -100,7 +100,7 @@ class Folder:
         except Exception:  # a bug met by one incident must not stop the others; its events say "failed"
             log.exception("incident could not be folded", source=source_name, reference_id=vendor_id)
             return None
-        return Renewed(held, codec.dump(state), desired.reference_id, codec.dump(desired))
+        return Renewed(held, codec.dump(state), desired.reference_id, codec.dump_document(desired))
 
 
 def _by_key(mapped: Iterable[Mapped]) -> dict[Key, list[State]]:

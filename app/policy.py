@@ -12,7 +12,7 @@ from app.view import Incident
 from mappers.fields import SECOND
 from mappers.observation import Nanoseconds, Service, Value
 
-_ALWAYS = ("reference_id", "started_at", "resolved_at")
+ALWAYS = ("reference_id", "started_at", "resolved_at")
 _METADATA = ("urgency", "teams", "number", "incident_type", "escalation_policy", "tags", "entity", "alias")
 
 
@@ -28,11 +28,8 @@ class Document:
 
 
 def document(source: str, vendor_id: str, shown: Incident, source_url: str | None) -> Document:
-    """Return what DX should hold; `source_url` serves where the vendor's bodies carry none.
-
-    Of an incident that only Associated alerts have named, nothing is told but that it exists.
-    """
-    fields = {"source_url": source_url, **shown.fields} if shown.fields else {}
+    """Return what DX should hold; `source_url` serves where the vendor's bodies carry none."""
+    fields = {"source_url": source_url, **shown.fields} if shown.known else {}
     values = {
         "name": fields.get("name"),
         "priority": fields.get("priority"),
@@ -54,7 +51,7 @@ def request(wanted: Document, ever_sent: frozenset[str] = frozenset()) -> dict[s
     DX leaves an omitted key as it is and erases one that is null; services are erased by [].
     """
     gone: dict[str, object] = {
-        key: [] if key == "services" else None for key in sorted(ever_sent - {*_ALWAYS, *wanted.values})
+        key: [] if key == "services" else None for key in sorted(ever_sent - {*ALWAYS, *wanted.values})
     }
     times = {"started_at": wanted.started_at, "resolved_at": wanted.resolved_at}
     return {"reference_id": wanted.reference_id, **times, **wanted.values, **gone}

@@ -17,7 +17,7 @@ from mappers.observation import Nanoseconds
 LONGEST_BACKOFF = 900 * SECOND
 REFUSALS_IN_A_ROW = 20
 """So many different incidents refused with one code: not the incidents are at fault."""
-_LONGEST_PROBE = {"running": 0, "probing": 60, "held": 300}
+_LONGEST_PROBE = {"probing": 60, "held": 300}
 _window = wait_exponential(multiplier=1, max=LONGEST_BACKOFF // SECOND)
 
 SenderState = Literal["running", "probing", "held"]
@@ -79,7 +79,9 @@ def _after_not_now(sender: Sender, answer: Answer, *, probe: bool, now: Nanoseco
     if sender.state == "running":
         probing = _enter("probing", replace(sender, reason=answer.code), now)
         return replace(probing, next_probe_at=now + asked)
-    return _put_off(replace(sender, reason=_kept(sender, answer)), now, asked) if probe else sender
+    if not probe:  # begun before the state changed; only what it asks for counts
+        return replace(sender, next_probe_at=max(sender.next_probe_at, now + asked)) if asked else sender
+    return _put_off(replace(sender, reason=_kept(sender, answer)), now, asked)
 
 
 def _kept(sender: Sender, answer: Answer) -> str:

@@ -2,13 +2,13 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
-from environs import FileAwareEnv
+from dotenv import dotenv_values
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -19,6 +19,11 @@ T = TypeVar("T")
 SHORTEST_SECRET = 16
 _EPHEMERAL = ("DYNO", "K_SERVICE", "RENDER")
 """Variables that Heroku, Cloud Run and Render set, whose disks are gone with the next restart."""
+_BASE_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(:(?P<port>[0-9]{1,5}))?(/[a-z0-9._~/-]*)?",
+    re.IGNORECASE | re.ASCII,
+)
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -26,10 +31,12 @@ _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 class Secret:
     """A secret that prints as `***`."""
 
-    _value: str = field(repr=False)
+    _value: str
 
     def __str__(self) -> str:
         return "***"
+
+    __repr__ = __str__
 
     def reveal(self) -> str:
         """Return the secret itself, for the one place that needs it."""
@@ -58,7 +65,7 @@ class Settings:
     dx_timeout: float
     dx_outlive: float
     dx_concurrency: int
-    database_url: str
+    database_url: str = field(repr=False)
     reject_with: int
     admin_token: Secret | None
     metrics_token: Secret | None
@@ -76,10 +83,7 @@ class Settings:
 
 def load_settings() -> Settings:
     """Read the environment and `.env` in this folder; raise SettingsError naming every problem."""
-    env = FileAwareEnv(strip_whitespace=True)
-    if (dotenv := Path.cwd() / ".env").is_file():
-        env.read_env(dotenv, recurse=False)
-    read = _Reader(env)
+    read = _Reader()
     settings = _settings(read)
     if read.problems:
         raise SettingsError(read.problems)
@@ -87,20 +91,45 @@ def load_settings() -> Settings:
 
 
 class _Reader:
-    """Reads variables, each with its check, and collects what is wrong instead of stopping at the first."""
+    """Reads variables, each with its check, and collects what is wrong instead of stopping at the first.
 
-    def __init__(self, env: FileAwareEnv) -> None:
-        self._env = env
+    The environment goes before `.env`, and in each of them the file named by X_FILE before X.
+    """
+
+    def __init__(self) -> None:
         self.problems: list[str] = []
+        self._layers = (os.environ, self._dotenv())
 
     def __call__(self, name: str, check: Callable[[str], T], default: T) -> T:
         """Return the checked value; an empty variable counts as not set."""
         try:
-            text = self._env.str(name, "") or ""
-            return check(text) if text else default
+            text = self._text(name)
+            return check(text.strip()) if text else default
         except ValueError as error:
             self.problems.append(f"{name}: {error}")
             return default
+
+    def _text(self, name: str) -> str:
+        for layer in self._layers:
+            if path := layer.get(f"{name}_FILE"):
+                return _file(path, f"{name}_FILE")
+            if layer.get(name):
+                return layer[name] or ""
+        return ""
+
+    def _dotenv(self) -> Mapping[str, str | None]:
+        try:
+            return dotenv_values(Path.cwd() / ".env", interpolate=False)
+        except (OSError, ValueError):
+            self.problems.append(".env: cannot be read: make it a UTF-8 text file that this user may read")
+            return {}
+
+
+def _file(path: str, variable: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        raise ValueError(f"the file named by {variable} cannot be read") from None
 
 
 def default_sources() -> dict[str, Source]:
@@ -140,8 +169,9 @@ def _settings(read: _Reader) -> Settings:
 def _database(read: _Reader) -> str:
     """Return the database's URL; refuse a file on a disk that does not last, unless that is wanted."""
     url = read("DATABASE_URL", _database_url, "sqlite:///bridge.db")
+    allowed = read("ALLOW_EPHEMERAL", _flag, default=False)
     platform = next((name for name in _EPHEMERAL if os.environ.get(name)), None)
-    if platform and url.startswith("sqlite") and not read("ALLOW_EPHEMERAL", _flag, default=False):
+    if platform and url.startswith("sqlite") and not allowed:
         read.problems.append(
             f"DATABASE_URL: {platform} is set, so this disk does not last and an SQLite file would lose events: "
             "run `heroku addons:create heroku-postgresql:essential-0` or set it to another PostgreSQL "
@@ -173,13 +203,11 @@ def _secrets(text: str) -> tuple[Secret, ...]:
 
 
 def _https(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError("is not an https URL: write it as https://yourinstance.example")
-    if url.scheme == "http" and not _is_loopback(url.hostname):
+    url = _BASE_URL.fullmatch(text)
+    if url is None or int(url["port"] or 0) > 65535:
+        raise ValueError("is not a plain https URL: write it as https://yourinstance.example")
+    if url["scheme"].lower() == "http" and not _is_loopback(url["host"].strip("[]")):
         raise ValueError("uses plain http, which is for loopback hosts only: write https://")
-    if url.query or url.fragment or url.username:
-        raise ValueError("has a query, a fragment or a user name: give the plain base URL")
     return text.rstrip("/")
 
 
@@ -187,7 +215,7 @@ def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host.lower() == "localhost"
 
 
 def _number(least: float, most: float) -> Callable[[str], float]:
@@ -202,9 +230,10 @@ def _number(least: float, most: float) -> Callable[[str], float]:
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def check(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text[:12]) <= most:
+        number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
+        if not least <= number <= most:
             raise ValueError(f"is not a whole number from {least} to {most}")
-        return int(text)
+        return number
 
     return check
 
@@ -235,8 +264,14 @@ def _database_url(text: str) -> str:
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise ValueError("is not a database URL: write sqlite:///bridge.db or postgresql://…") from None
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise ValueError("names neither SQLite nor PostgreSQL")
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+    if url.drivername not in _DRIVERS:
+        raise ValueError(
+            f"names neither SQLite nor PostgreSQL: it has to begin with one of {', '.join(_DRIVERS)}"
+        )
+    if url.port is not None and not 0 < url.port < 65536:
+        raise ValueError("has a port that does not exist")
+    if url.drivername.startswith("sqlite") and (
+        not url.database or (":memory:" in text or "mode=memory" in text)
+    ):
         raise ValueError("names no file: an SQLite database in memory would lose events")
     return text

@@ -25,6 +25,8 @@ class Incident:
     merged_into: str | None
     deleted: bool
     approximate: bool
+    known: bool
+    """False where only Associated alerts have named it: then nothing is told but that it exists."""
 
 
 def view(state: State) -> Incident:
@@ -53,6 +55,7 @@ def view(state: State) -> Incident:
         merged_into=lead.merged.into or None if lead.merged and merged else None,
         deleted=lead.deleted is not None and max(lead.deleted, started_at) >= opened,
         approximate=untyped,
+        known=bool(owners or others),
     )
 
 

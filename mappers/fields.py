@@ -13,7 +13,7 @@ from mappers.observation import Nanoseconds, Unmappable
 SECOND: Nanoseconds = 1_000_000_000
 _EARLIEST = 946_684_800 * SECOND  # 2000-01-01: before every vendor; an epoch of 0 is no time
 _LATEST = 4_102_444_800 * SECOND  # 2100-01-01
-_NUMBER = re.compile(r"\d{1,20}(\.\d{1,9})?", re.ASCII)
+_NUMBER = re.compile(r"\d{1,20}(\.\d{1,20})?(E\+?\d\d?)?", re.ASCII)
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 
 
@@ -55,8 +55,7 @@ class Number(fields.Field[int | None]):
         super().__init__(allow_none=True, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        digits = re.fullmatch(r"\d{1,18}", str(value), re.ASCII) and not isinstance(value, bool)
-        return int(value) if digits else missing
+        return int(value) if re.fullmatch(r"\d{1,18}", str(value), re.ASCII) else missing
 
 
 class HttpUrl(fields.Field[str | None]):
@@ -74,16 +73,16 @@ class Instant(fields.Field[Nanoseconds | None]):
     """A time as nanoseconds since the epoch, from ISO-8601 with a zone or an epoch of any unit.
 
     Opsgenie's `createdAt` is milliseconds and `updatedAt` nanoseconds, both sometimes strings,
-    so the unit is told from the magnitude and never from the key.
+    so the unit is told from the magnitude and never from the key. Blank and 0 are no time at all.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Nanoseconds | None:
-        if value == "":
+        if str(value) in ("", "0"):
             return None
-        instant = None if isinstance(value, bool) else _instant(str(value))
+        instant = _instant(str(value).upper())
         if instant is None or not _EARLIEST <= instant < _LATEST:
             raise ValidationError("Not a time (ISO-8601 with a zone, or an epoch) between 2000 and 2100.")
         return instant

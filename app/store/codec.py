@@ -7,13 +7,18 @@ from typing import Any
 import orjson
 
 from app.incident import Merged, Register, State, Strand
-from app.policy import Document
+from app.policy import ALWAYS, Document, request
 from mappers.observation import Service, Value
 
 
-def dump(value: State | Document) -> str:
-    """Write a state or document; its keys sorted, so that equal values give equal text."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+def dump(state: State) -> str:
+    """Write a state; equal ones give equal text."""
+    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def dump_document(document: Document) -> str:
+    """Write a document as the body that DX gets; equal documents give equal text in every version."""
+    return orjson.dumps(request(document), option=orjson.OPT_SORT_KEYS).decode()
 
 
 def digest(text: str) -> str:
@@ -22,8 +27,10 @@ def digest(text: str) -> str:
 
 
 def load_document(text: str) -> Document:
-    """Read what `dump` wrote of a document."""
-    return Document(**orjson.loads(text))
+    """Read what `dump_document` wrote."""
+    body = orjson.loads(text)
+    always = {key: body.pop(key) for key in ALWAYS}
+    return Document(**always, values=body)
 
 
 def load_state(text: str) -> State:
@@ -54,5 +61,9 @@ def _register(register: Mapping[str, Any]) -> Register:
 
 def _value(value: Any) -> Value | None:
     if isinstance(value, list):
-        return tuple(Service(**item) if isinstance(item, dict) else item for item in value)
+        return tuple(_service(item) if isinstance(item, dict) else item for item in value)
     return value  # type: ignore[no-any-return]
+
+
+def _service(item: Mapping[str, Any]) -> Service:
+    return Service(item["id"], item["name"])

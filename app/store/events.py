@@ -67,7 +67,12 @@ def mark_folded(connection: Connection, folded: Sequence[Folded]) -> None:
         )
     )
     rows = [
-        {"event_id": each.event.id, "told": each.outcome, "why": each.reason, "into": each.incident_id}
+        {
+            "event_id": each.event.id,
+            "told": each.outcome,
+            "why": each.reason and each.reason.replace("\0", " "),
+            "into": each.incident_id,
+        }
         for each in folded
     ]
     if rows:

@@ -1,17 +1,16 @@
 import pytest
-from sqlalchemy import delete, insert
+from structlog.testing import capture_logs
 
-from app.store import sender, tables
+from app.store import sender
 from app.store.engine import connect
-from tests.store.world import World
+from tests.store.world import World, empty
 
 
-def empty(engine):
-    """Empty a migrated database."""
-    with engine.begin() as connection:
-        for table in reversed(tables.metadata.sorted_tables):
-            connection.execute(delete(table))
-        connection.execute(insert(tables.sender).values(id=1))
+@pytest.fixture(autouse=True)
+def _quiet():
+    """Render no log lines: these tests make thousands of calls."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.store.conftest import empty
 from tests.store.dx import (
     BUSY,
     BUSY_APPLIED,
@@ -23,7 +22,7 @@ from tests.store.dx import (
     UNAUTHORISED,
     UNREACHABLE,
 )
-from tests.store.world import LEASE_SECONDS, pagerduty, shown
+from tests.store.world import LEASE_SECONDS, empty, pagerduty, shown
 
 OUTCOMES = (
     CONFIRMED,

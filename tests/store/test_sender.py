@@ -136,13 +136,13 @@ def test_a_suspect_that_succeeds_itself_is_not_blamed(world):
 def calls_for_a_bad_incident(world, outcome):
     """Let one incident fail for an hour while another changes and succeeds; count the bad one's calls."""
     bad, deliverer = world.want("BAD"), world.deliverer()
-    for _ in range(360):
+    for _ in range(120):
         world.want("GOOD", name=f"version {world.time.wall}")
         for claim in deliverer.claim():
             deliverer.call(outcome if claim.incident_id == bad else CONFIRMED, 0)
         deliverer.settle()
         deliverer.free_dead_leases()
-        world.time.pass_by(10)
+        world.time.pass_by(30)
     return sum(call.incident_id == bad for call in world.calls())
 
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, Row, insert, select
+from sqlalchemy import Engine, Row, delete, insert, select
 
 from app.clock import Clock
 from app.deliver import Deliverer, Destination
@@ -228,3 +228,11 @@ def shown(document: str) -> dict[str, object]:
     scratch.apply(request(codec.load_document(document)))
     [held] = scratch.incidents.values()
     return held
+
+
+def empty(engine: Engine) -> None:
+    """Empty a migrated database."""
+    with engine.begin() as connection:
+        for table in reversed(tables.metadata.sorted_tables):
+            connection.execute(delete(table))
+        connection.execute(insert(tables.sender).values(id=1))

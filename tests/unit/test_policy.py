@@ -30,6 +30,7 @@ def incident(fields: dict[str, Value] | None = None, **parts: Any) -> Incident:
         "merged_into": None,
         "deleted": False,
         "approximate": False,
+        "known": True,
     }
     return Incident(**(known | parts))
 

@@ -694,7 +694,7 @@ def test_a_stopped_sandbox_answers_nobody() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_serves_until_told_to_stop(number: signal.Signals) -> None:
     """`sandbox --port 0` prints one line with its address and ends with exit code 0."""
-    code = "from app.cli.sandbox import sandbox; sandbox()"
+    code = "from app.cli.sandbox import command; command()"
     environment = os.environ | {"DX_API_TOKEN": TOKEN}
     with subprocess.Popen(
         [sys.executable, "-c", code, "--port", "0"],
