@@ -91,7 +91,9 @@ class Deliverer:
         self._answered += _drain(self._results)  # kept until committed: the database may fail meanwhile
         if not self._answered:
             return False
+        claims = [each if isinstance(each, Claim) else each.claim for each in self._answered]
         with self._engine.begin() as connection:
+            deliveries.lock_for_settling(connection, claims)
             for result in self._answered:
                 if isinstance(result, Claim):
                     deliveries.give_back(connection, result)
@@ -120,7 +122,10 @@ class Deliverer:
     def _settle(self, connection: Connection, call: Call) -> None:
         now = self._clock.wall()
         before = sender.load(connection, now, lock=True).sender
-        after = retry.learn(before, call.answer, call.claim.incident_id, probe=call.claim.probe, now=now)
+        if call.wants_no_metadata:
+            after = retry.answered(before, now)
+        else:
+            after = retry.learn(before, call.answer, call.claim.incident_id, probe=call.claim.probe, now=now)
         if after != before:
             sender.save(connection, after)
         if after.state != before.state:
@@ -149,14 +154,14 @@ class Deliverer:
         now = self._clock.wall()
         row = sender.load(connection, now, lock=True)
         probe = row.sender.state != "running"
-        if row.paused or (probe and not _probe_is_due(row.sender, now)):
+        away = int((self._to.timeout + self._to.outlive) * SECOND)
+        if row.paused or (probe and not _probe_is_due(row.sender, now, away)):
             return [], []
         slots = _free_slots(row, 1 if probe else room, self._to)
         claims = deliveries.claim(connection, len(slots), self._to.base_url, now, probe=probe)
         if claims and self._to.max_rps:
             sender.take_slots(connection, slots[len(claims) - 1].at + ceil(SECOND / self._to.max_rps))
         if claims and probe:
-            away = int((self._to.timeout + self._to.outlive) * SECOND)
             sender.save(connection, replace(row.sender, next_probe_at=now + away))
         return claims, slots[: len(claims)]
 
@@ -175,16 +180,10 @@ class Deliverer:
             self._results.put(claim if answer is None else Call(claim, answer, slot.at, took))
 
     def _exchange(self, claim: Claim, begun: float) -> Answer:
-        body, client = dict(claim.body), self._client()
-
         def permit() -> bool:
             return self._clock.steady() - begun < self._to.outlive
 
-        answer = client.upsert(body, permit)
-        if answer.code == "metadata_invalid" and body.pop("metadata", None) is not None:
-            without = client.upsert(body, permit)
-            return replace(without, words=f"sent without metadata, which was refused: {answer.words}")
-        return answer
+        return self._client().upsert(claim.body, permit)
 
     def _client(self) -> DX:
         if not hasattr(self._clients, "dx"):
@@ -202,9 +201,9 @@ def _drain(queue: SimpleQueue[Call | Claim]) -> list[Call | Claim]:
         return found
 
 
-def _probe_is_due(state: retry.Sender, now: int) -> bool:
+def _probe_is_due(state: retry.Sender, now: int, away: int) -> bool:
     """A probe further ahead than any interval means that the clock has jumped."""
-    return state.next_probe_at <= now or state.next_probe_at > now + retry.LONGEST_BACKOFF
+    return state.next_probe_at <= now or state.next_probe_at > now + retry.LONGEST_BACKOFF + away
 
 
 def _free_slots(row: sender.Row, room: int, to: Destination) -> list[Slot]:

@@ -40,13 +40,13 @@ def map_body(source: Source, body: Mapping[str, object], received_at: Nanosecond
     """Map one webhook body of a source; nothing that a body contains raises."""
     try:
         seen = MAPPERS[source.vendor].from_webhook(body)
+        if isinstance(seen, Ignored):
+            return Mapped("ignored", seen.reason)
+        return Mapped("upsert", None, (source.name, seen.vendor_id), observe(seen, received_at))
     except Unmappable as error:
         return Mapped("unmappable", str(error))
     except Exception as error:  # noqa: BLE001 - a bug in one mapper must not stop the other events
         return Mapped("failed", f"{source.vendor} mapper: {type(error).__name__}")
-    if isinstance(seen, Ignored):
-        return Mapped("ignored", seen.reason)
-    return Mapped("upsert", None, (source.name, seen.vendor_id), observe(seen, received_at))
 
 
 def wanted(source: Source, vendor_id: str, state: State) -> Document:

@@ -55,6 +55,11 @@ def learn(sender: Sender, answer: Answer, incident: int, *, probe: bool, now: Na
     return _after_not_now(sender, answer, probe=probe, now=now)
 
 
+def answered(sender: Sender, now: Nanoseconds) -> Sender:
+    """Return the state after an answer that shows nothing but that DX is up and the token good."""
+    return _enter("running", sender, now)
+
+
 def _after_refusal(sender: Sender, answer: Answer, incident: int, *, probe: bool, now: Nanoseconds) -> Sender:
     """A refusal in DX's own words shows that DX is up and the token good, unless everything is refused."""
     earlier = sender.refused if sender.refused_code == answer.code else ()

@@ -44,6 +44,12 @@ class Call:
     at: Nanoseconds
     duration_ms: int
 
+    @property
+    def wants_no_metadata(self) -> bool:
+        """Whether DX refused nothing but the metadata: then the document goes once more without it."""
+        refused = self.answer.meaning == "refused" and self.answer.code == "metadata_invalid"
+        return refused and "metadata" in self.claim.body
+
 
 def is_due(connection: Connection, now: Nanoseconds) -> bool:
     """Whether there is anything to claim; a due time that a jumping clock put too far ahead counts."""
@@ -84,6 +90,15 @@ def claim(
     return claims
 
 
+def lock_for_settling(connection: Connection, claims: Iterable[Claim]) -> None:
+    """Lock all that settling may touch, in the order in which folds lock; SQLite has one writer anyway."""
+    if connection.dialect.name != "postgresql":
+        return
+    touched = incidents.c.id.in_([each.incident_id for each in claims]) | incidents.c.suspect
+    order = (incidents.c.source, incidents.c.vendor_id)
+    connection.execute(select(incidents.c.id).where(touched).order_by(*order).with_for_update()).all()
+
+
 def settle(
     connection: Connection, call: Call, sender: retry.Sender, random: Random, now: Nanoseconds
 ) -> None:
@@ -94,7 +109,7 @@ def settle(
     else:
         values = {"in_doubt": row.in_doubt + 1, "due_at": 0}
     connection.execute(update(incidents).where(incidents.c.id == row.id).values(**values))
-    connection.execute(insert(calls).values(**_history(call)))
+    connection.execute(insert(calls).values(**_history(call, row)))
     if call.answer.meaning in ("confirmed", "refused"):
         _blame_suspects(connection, row.id, random, now)
 
@@ -113,8 +128,8 @@ def leases(connection: Connection) -> set[str]:
 
 
 def free(connection: Connection, tokens: Iterable[str]) -> None:
-    """End leases that have outlived any call; their incidents stay in doubt and are due."""
-    ended = update(incidents).where(incidents.c.lease == bindparam("token")).values(lease=None, due_at=0)
+    """End leases that have outlived any call; their incidents stay in doubt and are due as they were."""
+    ended = update(incidents).where(incidents.c.lease == bindparam("token")).values(lease=None)
     connection.execute(ended, [{"token": token} for token in tokens])
 
 
@@ -152,6 +167,8 @@ def _heal(connection: Connection, now: Nanoseconds) -> None:
 
 def _claim(row: Row[Any], destination: str, *, probe: bool) -> Claim:
     body = request(codec.load_document(row.desired), _ever_sent(row, destination))
+    if row.without_metadata == row.digest:
+        del body["metadata"]
     return Claim(row.id, uuid4().hex, row.digest, row.desired, body, row.in_doubt, probe)
 
 
@@ -175,8 +192,12 @@ def _verdict(row: Row[Any], call: Call, *, held: bool) -> dict[str, object]:
         values["in_doubt"] = _doubt_before(row, claimed)
     if answer.meaning == "not_now":
         values["suspect"] = True
-    if answer.meaning == "refused" and not held and row.digest == claimed.digest:
-        values |= {"parked": f"{answer.code}: {answer.words}", "due_at": None, "suspect": False}
+    if answer.meaning == "refused":
+        values["suspect"] = False
+    if call.wants_no_metadata:
+        values["without_metadata"] = claimed.digest
+    elif answer.meaning == "refused" and not held and row.digest == claimed.digest:
+        values |= {"parked": f"{answer.code}: {answer.words}", "due_at": None}
     return values
 
 
@@ -190,6 +211,7 @@ def _confirmed(row: Row[Any], call: Call) -> dict[str, object]:
         "in_doubt": doubt,
         "due_at": None if row.digest == claimed.digest and not doubt else 0,
         "lease": None,
+        "parked": None,
         "lane": 0,
         "attempts": 0,
         "suspect": False,
@@ -211,15 +233,16 @@ def _blame_suspects(connection: Connection, but: int, random: Random, now: Nanos
         connection.execute(blamed.values(suspect=False, attempts=attempts, due_at=due_at))
 
 
-def _history(call: Call) -> dict[str, object]:
+def _history(call: Call, row: Row[Any]) -> dict[str, object]:
     answer = call.answer
+    reduced = "sent without metadata" if row.without_metadata == call.claim.digest else ""
     return {
         "incident_id": call.claim.incident_id,
         "at": call.at,
         "digest": call.claim.digest,
         "meaning": answer.meaning,
         "code": answer.code,
-        "words": answer.words,
+        "words": answer.words or reduced,
         "status": answer.status,
         "duration_ms": call.duration_ms,
     }

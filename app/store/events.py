@@ -40,8 +40,9 @@ def add(connection: Connection, source: str, key: str, body: bytes, received_at:
         insert(events)
         .values(source=source, key=key, body=body, received_at=received_at)
         .on_conflict_do_nothing(index_elements=["source", "key"])
+        .returning(events.c.id)
     )
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(statement).first() is not None
 
 
 def unfolded(connection: Connection, limit: int) -> list[StoredEvent]:

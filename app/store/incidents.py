@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
-from sqlalchemy import Connection, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store import codec
@@ -43,22 +45,32 @@ def lock(connection: Connection, keys: Iterable[Key], now: Nanoseconds) -> list[
     The order keeps two folds from waiting for each other; the insert keeps both from making one row.
     """
     wanted = sorted(keys)
-    if not wanted:
-        return []
-    _make(connection, wanted, now)
-    columns = (
-        incidents.c.id,
-        incidents.c.source,
-        incidents.c.vendor_id,
-        incidents.c.state,
-        incidents.c.digest,
-        incidents.c.settled,
-        incidents.c.in_doubt,
-        incidents.c.destination,
-    )
-    key = tuple_(incidents.c.source, incidents.c.vendor_id)
-    statement = select(*columns).where(key.in_(wanted)).order_by(*columns[1:3]).with_for_update()
-    return [Held(row.id, (row.source, row.vendor_id), *row[3:]) for row in connection.execute(statement)]
+    if wanted:
+        _make(connection, wanted, now)
+    held = []
+    for source, group in groupby(wanted, key=itemgetter(0)):
+        found = connection.execute(_LOCK, {"of_source": source, "ids": [vendor_id for _, vendor_id in group]})
+        held += [Held(row.id, (row.source, row.vendor_id), *row[3:]) for row in found]
+    return held
+
+
+_COLUMNS = (
+    incidents.c.id,
+    incidents.c.source,
+    incidents.c.vendor_id,
+    incidents.c.state,
+    incidents.c.digest,
+    incidents.c.settled,
+    incidents.c.in_doubt,
+    incidents.c.destination,
+)
+_LOCK = (
+    select(*_COLUMNS)
+    .where(incidents.c.source == bindparam("of_source"))
+    .where(incidents.c.vendor_id.in_(bindparam("ids", expanding=True)))
+    .order_by(incidents.c.vendor_id)
+    .with_for_update()
+)
 
 
 def _make(connection: Connection, keys: Sequence[Key], now: Nanoseconds) -> None:

@@ -44,6 +44,7 @@ incidents = Table(
     Column("suspect", Boolean, nullable=False, server_default=false(), comment="failed; fault not yet known"),
     Column("tried_at", BigInteger),
     Column("lease", Text, comment="token of the claim that may have a call under way"),
+    Column("without_metadata", Text, comment="digest of the document whose metadata DX refused"),
     Column("parked", Text, comment="DX's words for refusing `desired`"),
     Column("override", Text),
     Column("updated_at", BigInteger, nullable=False),

@@ -74,6 +74,12 @@ def upgrade() -> None:
         sa.Column(
             "lease", sa.Text(), nullable=True, comment="token of the claim that may have a call under way"
         ),
+        sa.Column(
+            "without_metadata",
+            sa.Text(),
+            nullable=True,
+            comment="digest of the document whose metadata DX refused",
+        ),
         sa.Column("parked", sa.Text(), nullable=True, comment="DX's words for refusing `desired`"),
         sa.Column("override", sa.Text(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
