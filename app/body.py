@@ -1,6 +1,10 @@
 """Read a request's body within a bound of size and time."""
 
+from contextlib import suppress
+from typing import Any
+
 from flask import Request
+from gunicorn.http.errors import ParseException
 
 from app import errors
 from app.overdue import watched
@@ -18,18 +22,21 @@ def read_body(request: Request) -> bytes:
     length = request.content_length
     if length is not None and length > LARGEST_BODY:
         raise errors.too_large(LARGEST_BODY)
+    stream = request.environ["wsgi.input"]
     with watched(SLOWEST_BODY, request.environ.get("gunicorn.socket")) as watch:
-        body = _read(request)
-    if watch.overdue or len(body) < (length or 0):
+        body = _read(stream)
+    if watch.overdue or body is None or len(body) < (length or 0):
+        with suppress(AttributeError):  # gunicorn then closes the connection: what follows is no request
+            stream.failed = True
         raise errors.too_slow(SLOWEST_BODY)
     if len(body) > LARGEST_BODY:
         raise errors.too_large(LARGEST_BODY)
     return body
 
 
-def _read(request: Request) -> bytes:
+def _read(stream: Any) -> bytes | None:
     try:
-        body: bytes = request.environ["wsgi.input"].read(LARGEST_BODY + 1)
-    except OSError:  # the connection broke, or its chunks make no sense
-        return b""
+        body: bytes = stream.read(LARGEST_BODY + 1)
+    except (OSError, ParseException):  # the connection broke, or its chunks make no sense
+        return None
     return body

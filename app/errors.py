@@ -16,7 +16,7 @@ class DatabaseNotReadyError(Exception):
     """The database cannot be used as it is; the text says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Refusal(Exception):  # noqa: N818
     """A request refused on purpose: HTTP status, code, one sentence, seconds to wait where it may return."""
 

@@ -25,7 +25,8 @@ log = structlog.get_logger()
 def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     """Return the web application on the settings' database, which `upgrade` has prepared."""
     app = Flask("app", static_folder=None)
-    engine = connect(settings.database_url, pool_size=THREADS + 2)
+    app.url_map.merge_slashes = False
+    engine = connect(settings.database_url, pool_size=THREADS + 2, impatient=True)
     clock = clock or Clock()
     registry = CollectorRegistry()
     registry.register(stats.StoreCollector(engine))
@@ -47,6 +48,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
 def _error(status: int, code: str, message: str, retry_after: int | None = None) -> Response:
     response = jsonify({"error": code, "message": message})
     response.status_code = status
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
@@ -58,7 +61,8 @@ def _refused(refusal: Refusal) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     code = (error.name or "error").lower().replace(" ", "_")
-    response = _error(error.code or 500, code, str(error.description or error.name).split("\n")[0])
+    sentence = str(error.description or error.name).split(". ")[0].rstrip(".") + "."
+    response = _error(error.code or 500, code, sentence)
     for name, value in error.get_headers():
         if name == "Allow":
             response.headers[name] = value

@@ -1,25 +1,59 @@
-"""gunicorn's configuration: threads, one worker class, logs as the rest of the bridge."""
+"""gunicorn's configuration: threads, one worker class, its logs and refusals like the rest of the bridge."""
 
+import logging
 import os
 from typing import Any
+
+import orjson
+from gunicorn import util
+from gunicorn.glogging import Logger
 
 from app.factory import THREADS
 from app.logs import configure
 from app.orphan import end_with_parent
 
+
+class BridgeLogger(Logger):  # type: ignore[misc]
+    """Hands gunicorn's log lines to the bridge's own handler."""
+
+    def setup(self, cfg: Any) -> None:
+        """Set up the bridge's format instead of gunicorn's."""
+        super().setup(cfg)
+        configure(os.environ.get("LOG_LEVEL", "").upper() or "INFO")
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.addFilter(_without_the_request)
+
+
+def _without_the_request(record: logging.LogRecord) -> bool:
+    """Cut a complaint about a request short: it would quote the line, which may hold a token."""
+    if record.getMessage().startswith("Invalid request"):
+        record.msg, record.args, record.exc_info = "Invalid request", (), None
+    return True
+
+
+def _write_error(connection: Any, status: int, reason: str, _: str) -> None:
+    """Answer what never reached the application in JSON, too."""
+    code = reason.lower().replace(" ", "_")
+    body = orjson.dumps({"error": code, "message": "The request is not valid HTTP for this server."})
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    util.write_nonblock(connection, head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+util.write_error = _write_error
+
 wsgi_app = "app.wsgi:create()"
 worker_class = "gthread"
+logger_class = BridgeLogger
 threads = THREADS
 timeout = 30
 graceful_timeout = 20
 keepalive = 5
 backlog = 2048
+forwarder_headers = ""
 control_socket_disable = True  # it would be shared or stolen between two bridges of one user
 
 
-def on_starting(server: Any) -> None:
-    """Log like the rest, and end when the supervisor has gone."""
-    server.log.error_log.handlers.clear()
-    server.log.error_log.propagate = True
-    configure(os.environ.get("LOG_LEVEL", "INFO").upper() or "INFO")
+def on_starting(_: Any) -> None:
+    """End when the supervisor has gone."""
     end_with_parent()

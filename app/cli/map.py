@@ -2,10 +2,10 @@
 
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, BinaryIO
+from hashlib import sha256
+from typing import BinaryIO
 
 import click
 import orjson
@@ -14,8 +14,8 @@ from marshmallow import ValidationError
 from app.fold import Mapped, map_body, wanted
 from app.incident import State, merge
 from app.policy import request
-from app.receive import digest_of, event_key
 from app.settings import Source, default_sources
+from app.webhook import NotJSONError, digest, parse, read_webhook
 from mappers import MAPPERS, recognise
 from mappers.fields import Instant
 from mappers.observation import Nanoseconds
@@ -62,7 +62,7 @@ def command(source: str | None, received_at: str | None, fold: bool, files: tupl
       dx-bridge map --source jsm - < alert.json
     """
     received = time.time_ns() if received_at is None else _instant(received_at)
-    lines = [_line(body, source, received) for file in files for body in _bodies(file.read())]
+    lines = [_line(raw, source, received) for file in files for raw in _bodies(file.read())]
     if fold:
         _print_incidents(lines)
     else:
@@ -79,35 +79,30 @@ def _instant(text: str) -> Nanoseconds:
     return instant or time.time_ns()
 
 
-def _bodies(data: bytes) -> Iterator[Any]:
-    """Read one JSON text, or one a line; what is no JSON comes as the error."""
+def _bodies(data: bytes) -> list[bytes]:
+    """Return the texts in a file: all of it where that is JSON, or its first line is none, else its lines."""
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    return lines if len(lines) > 1 and not _is_json(data) and _is_json(lines[0]) else [data]
+
+
+def _is_json(data: bytes) -> bool:
     try:
-        yield orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        lines = [line for line in data.split(b"\n") if line.strip()]
-        yield from (
-            map(_read, lines) if len(lines) > 1 and not isinstance(_read(lines[0]), ValueError) else [error]
-        )
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
-def _read(line: bytes) -> Any:
+def _line(raw: bytes, source_name: str | None, received_at: Nanoseconds) -> Line:
     try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return error
-
-
-def _line(body: Any, source_name: str | None, received_at: Nanoseconds) -> Line:
-    if isinstance(body, ValueError):
-        return Line("", None, Mapped("unmappable", f"not JSON: {body}"))
-    if not isinstance(body, dict):
-        return Line("", None, Mapped("unmappable", f"not a JSON object but a {type(body).__name__}"))
-    vendor = source_name or recognise(body)
-    if vendor is None:
-        return Line(digest_of(body), None, Mapped("unmappable", _UNKNOWN))
-    source = default_sources()[vendor]
-    event = event_key(source, MAPPERS[vendor].redact(body))
-    return Line(event, source, map_body(source, body, received_at))
+        vendor = source_name or recognise(parse(raw))
+        if vendor is None:
+            return Line(digest(raw), None, Mapped("unmappable", _UNKNOWN))
+        source = default_sources()[vendor]
+        webhook = read_webhook(source, raw)
+    except NotJSONError as error:
+        return Line(sha256(raw).hexdigest(), None, Mapped("unmappable", f"not a JSON object: {error}"))
+    return Line(webhook.key, source, map_body(source, webhook.body, received_at))
 
 
 def _document(source: Source, vendor_id: str, state: State) -> dict[str, object]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy.exc import DisconnectionError
 
 POSTGRES_ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 4,
@@ -18,11 +19,14 @@ POSTGRES_ARGUMENTS: dict[str, Any] = {
 _BUSY_MS = 4000  # under PagerDuty's 5 s: a webhook gets its 503 while the vendor still listens
 
 
-def connect(database_url: str, *, pool_size: int = 2) -> Engine:
-    """Return an engine; `pool_size` bounds its connections (small PostgreSQL plans allow 20 in all)."""
+def connect(database_url: str, *, pool_size: int = 2, impatient: bool = False) -> Engine:
+    """Return an engine; `pool_size` bounds its connections (small PostgreSQL plans allow 20 in all).
+
+    An `impatient` one gives a statement up while the vendor still listens; SQLite's are so anyway.
+    """
     if make_url(database_url).get_backend_name() == "sqlite":
         return _sqlite(database_url, pool_size)
-    return _postgresql(database_url, pool_size)
+    return _postgresql(database_url, pool_size, _BUSY_MS if impatient else 0)
 
 
 def reading(engine: Engine) -> Engine:
@@ -43,6 +47,7 @@ def create_private(path: Path) -> None:
 
 def _sqlite(database_url: str, pool_size: int) -> Engine:
     engine = create_engine(database_url, pool_size=pool_size, max_overflow=0)
+    _hold_to_the_file(engine, Path(engine.url.database or ""))
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _open_anew)
@@ -55,19 +60,48 @@ def _open_anew(context: ExceptionContext) -> None:
     context.is_disconnect = failed and "locked" not in str(context.original_exception)
 
 
-def _postgresql(database_url: str, pool_size: int) -> Engine:
+def _postgresql(database_url: str, pool_size: int, timeout_ms: int) -> Engine:
     """Return an engine whose connections notice a dead server and commit to disk, whatever the defaults."""
     engine = create_engine(
         database_url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS
     )
-    event.listen(engine, "connect", _prepare_postgresql)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.execute("SET synchronous_commit TO on")
+        connection.execute("SET timezone TO 'UTC'")
+        connection.execute(f"SET statement_timeout TO {timeout_ms}")
+        connection.commit()
+
     return engine
 
 
-def _prepare_postgresql(connection: Any, _: Any) -> None:
-    connection.execute("SET synchronous_commit TO on")
-    connection.execute("SET timezone TO 'UTC'")
-    connection.commit()
+def _hold_to_the_file(engine: Engine, path: Path) -> None:
+    """Make no file, and leave one that was removed or replaced: what is committed there would be gone.
+
+    The migration makes the file, readable by its owner alone.
+    """
+
+    def identity() -> tuple[int, int] | None:
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    @event.listens_for(engine, "do_connect")
+    def only_what_exists(*_: Any) -> None:
+        if identity() is None:
+            raise sqlite3.OperationalError("unable to open database file: it does not exist")
+
+    @event.listens_for(engine, "connect")
+    def remember(_: Any, record: Any) -> None:
+        record.info["file"] = identity()
+
+    @event.listens_for(engine, "checkout")
+    def only_the_same(_: Any, record: Any, __: Any) -> None:
+        if identity() != record.info["file"]:
+            raise DisconnectionError
 
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:

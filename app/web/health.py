@@ -18,6 +18,17 @@ from mappers.fields import SECOND
 SILENT_SECONDS = 30
 """A pipeline that has not beaten for so long counts as gone."""
 
+_NOT_READY = {
+    "status": "not_ready",
+    "error": "not_ready",
+    "message": "Webhooks cannot be stored at the moment.",
+}
+_NOT_DELIVERING = {
+    "status": "not_ok",
+    "error": "not_delivering",
+    "message": "Incidents do not reach DX at the moment.",
+}
+
 log = structlog.get_logger()
 blueprint = Blueprint("health", __name__)
 
@@ -68,8 +79,8 @@ def alive() -> ResponseReturnValue:
 def ready() -> ResponseReturnValue:
     """Tell whether this process can durably accept a webhook; pipeline and sender never change the status."""
     accepts, (pipeline, state) = _health().accepts(), _health().pipeline()
-    body = {"status": "ready" if accepts else "not_ready", "pipeline": pipeline, "sender": state}
-    return body, 200 if accepts else 503
+    told = {"pipeline": pipeline, "sender": state}
+    return ({"status": "ready", **told}, 200) if accepts else ({**_NOT_READY, **told}, 503)
 
 
 @blueprint.get("/healthz/pipeline")
@@ -77,4 +88,5 @@ def pipeline() -> ResponseReturnValue:
     """Tell whether incidents reach DX, for alerts and not for load balancers."""
     state, sending = _health().pipeline()
     well = (state, sending) == ("running", "running")
-    return {"status": "ok" if well else "not_ok", "pipeline": state, "sender": sending}, 200 if well else 503
+    told = {"pipeline": state, "sender": sending}
+    return ({"status": "ok", **told}, 200) if well else ({**_NOT_DELIVERING, **told}, 503)

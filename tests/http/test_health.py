@@ -46,9 +46,6 @@ def test_no_file(build: Callable[..., Site]) -> None:
     assert ready(build()) == (503, "not_ready")
 
 
-@pytest.mark.xfail(
-    reason="accepts() looks before it connects; pipeline() then connects, which makes the file"
-)
 def test_asking_makes_no_file(build: Callable[..., Site], tmp_path: Path) -> None:
     """Asking for readiness does not make a database file, which would be readable for everybody."""
     ready(build())

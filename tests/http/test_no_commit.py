@@ -75,7 +75,6 @@ def test_failing_commit(site: Site) -> None:
     assert site.stored() == []
 
 
-@pytest.mark.xfail(reason="pooled connections go on committing into a file that has been removed")
 def test_removed_while_running(site: Site) -> None:
     """A database file removed under a running process is answered 503: nobody will read that event again."""
     site.post("pagerduty", pagerduty("01ABC"))

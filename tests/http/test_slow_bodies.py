@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import orjson
-import pytest
 
 from tests.harness import Bridge, signed
 from tests.http.web import pagerduty, stored
@@ -75,9 +74,6 @@ def test_overdue_body_is_not_stored(brisk: Bridge) -> None:
     assert "late" not in {event.key for event in stored(brisk.folder / "bridge.db")}
 
 
-@pytest.mark.xfail(
-    reason="after the 413 the connection is kept, and the body's rest is served as requests", strict=False
-)
 def test_rest_of_an_overdue_body_is_no_request(brisk: Bridge) -> None:
     """What still arrives of an overdue body is never taken for a request, on any of several connections."""
     with ExitStack() as stack:
@@ -93,7 +89,6 @@ def test_rest_of_an_overdue_body_is_no_request(brisk: Bridge) -> None:
     assert statuses == [[413]] * 6
 
 
-@pytest.mark.xfail(reason="shut while trailers arrive, gunicorn raises a ParseException: 500")
 def test_overdue_trailers(brisk: Bridge) -> None:
     """A body whose trailers do not end in time is refused with 413."""
     body = orjson.dumps(pagerduty("trailers"))

@@ -70,14 +70,8 @@ def test_body_after_100_continue(bridge: Bridge) -> None:
     [
         lambda headers, body: whole(PATH, headers, body + b"    ")[:-4],
         lambda headers, body: whole(PATH, headers, body)[: -len(body)],
-        pytest.param(
-            lambda headers, body: chunked(PATH, headers, body, end=b""),
-            marks=pytest.mark.xfail(reason="what arrived of the chunks is dropped; the empty rest gets 401"),
-        ),
-        pytest.param(
-            lambda headers, body: chunked(PATH, headers, body, end=b"0\r\n"),
-            marks=pytest.mark.xfail(reason="gunicorn's ParseException is no OSError: 500"),
-        ),
+        pytest.param(lambda headers, body: chunked(PATH, headers, body, end=b"")),
+        pytest.param(lambda headers, body: chunked(PATH, headers, body, end=b"0\r\n")),
     ],
     ids=["length", "nothing", "chunks", "last chunk"],
 )
@@ -99,7 +93,6 @@ def test_sender_that_vanishes(bridge: Bridge) -> None:
     assert "vanished" not in keys(bridge)
 
 
-@pytest.mark.xfail(reason="gunicorn's ParseException is no OSError: 500, and the chunk's bytes go to the log")
 @pytest.mark.parametrize(
     "chunks",
     [
@@ -166,7 +159,6 @@ def test_http_1_0(bridge: Bridge) -> None:
     assert [answer.status for answer in answers] == [202]
 
 
-@pytest.mark.xfail(reason="gunicorn's own refusals are pages of HTML")
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
@@ -187,9 +179,6 @@ def test_server_refuses_in_json(bridge: Bridge, path: str, headers: dict[str, st
     assert answer.error
 
 
-@pytest.mark.xfail(
-    reason="gunicorn takes SCRIPT_NAME from anyone on loopback, and answers 500 if it does not fit"
-)
 def test_script_name_as_a_header(bridge: Bridge) -> None:
     """A header that names another mount point gets no 500."""
     with Wire(bridge.port) as wire:

@@ -41,7 +41,7 @@ class Scenario:
     def document(self, number: int) -> str:
         """Return the document after so many changes, as stored; each has a key that the others lack."""
         letter = self.documents[number]
-        return codec.dump(
+        return codec.dump_document(
             Document(self.name, "2026-01-01T00:00:00Z", None, {"name": letter, f"only_{letter}": 1})
         )
 

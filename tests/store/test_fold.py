@@ -53,7 +53,7 @@ def test_a_read_incident_is_locked_until_it_is_written(engine, world):
             with engine.begin() as connection:
                 [held] = incidents.lock(connection, [("pagerduty", "Q1")], START)
                 state = str(int(held.state.strip("{}") or 0) + 1)
-                same = codec.dump(codec.load_document(document))
+                same = codec.dump_document(codec.load_document(document))
                 incidents.renew(connection, [Renewed(held, state, "Q1", same)], URL, START)
 
     document = world.row("Q1").desired

@@ -154,7 +154,7 @@ class World:
         document = Document(name, "2026-01-01T00:00:00Z", resolved_at, values)
         with self.engine.begin() as connection:
             [held] = incidents.lock(connection, [("pagerduty", name)], self.time.wall)
-            renewed = Renewed(held, "{}", name, codec.dump(document))
+            renewed = Renewed(held, "{}", name, codec.dump_document(document))
             incidents.renew(connection, [renewed], URL, self.time.wall)
         return held.id
 

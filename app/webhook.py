@@ -1,0 +1,67 @@
+"""A webhook's body: checked, redacted, and with the key that tells it from others of its source."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, TypeGuard
+
+import orjson
+
+from app.settings import Source
+from mappers import MAPPERS
+
+_LONGEST_KEY = 200
+
+
+class NotJSONError(ValueError):
+    """A body that is no JSON object, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A body as it is kept, and its key: the vendor's event id, else the digest of the body."""
+
+    key: str
+    body: Mapping[str, Any]
+    kept: bytes
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """Read a JSON object; raise NotJSONError for anything else, NaN, lone surrogates or deep nesting."""
+    try:
+        body = orjson.loads(raw)
+        orjson.dumps(body)  # it writes 254 levels and reads 1024
+    except orjson.JSONDecodeError as error:
+        raise NotJSONError(error.msg) from None
+    except orjson.JSONEncodeError:
+        raise NotJSONError("it is nested too deeply") from None
+    if not isinstance(body, dict):
+        raise NotJSONError(f"it is a {type(body).__name__}")
+    return body
+
+
+def read_webhook(source: Source, raw: bytes) -> Webhook:
+    """Read a webhook of a source; raise NotJSONError."""
+    mapper, body = MAPPERS[source.vendor], parse(raw)
+    redacted = mapper.redact(body)
+    kept = raw if redacted is body else _exact(mapper.redact(json.loads(raw)))
+    vendor_id = mapper.event_id(redacted)
+    return Webhook(vendor_id if _is_key(vendor_id) else digest(kept), redacted, kept)
+
+
+def digest(kept: bytes) -> str:
+    """Return the digest of a body, whatever the order of its keys: 64 hex digits of SHA-256.
+
+    The standard library's parser keeps numbers of any length apart, which orjson turns into floats.
+    """
+    return sha256(_exact(json.loads(kept))).hexdigest()
+
+
+def _exact(body: Any) -> bytes:
+    return json.dumps(body, sort_keys=True).encode()
+
+
+def _is_key(vendor_id: str | None) -> TypeGuard[str]:
+    text = vendor_id or ""
+    return bool(text.strip()) and len(text) <= _LONGEST_KEY and text.isascii() and text.isprintable()
