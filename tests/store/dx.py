@@ -17,6 +17,7 @@ class Outcome:
 
 CONFIRMED = Outcome(Answer("confirmed", "ok", status=200), "now")
 REFUSED = Outcome(Answer("refused", "invalid_arguments", "started_at is wrong", 422))
+REFUSED_METADATA = Outcome(Answer("refused", "metadata_invalid", "no such metadata key", 422))
 UNAUTHORISED = Outcome(Answer("unauthorised", "invalid_auth", "bad token", 401))
 BUSY = Outcome(Answer("not_now", "http_503", status=503))
 BUSY_APPLIED = Outcome(Answer("not_now", "http_502", status=502), "now")
@@ -50,7 +51,7 @@ class FakeDX:
                 raise LeaseLostError
             self.arrived.append(dict(body))
         if self.refuses_metadata and body.get("metadata"):
-            return Answer("refused", "metadata_invalid", "no such metadata key", 422)
+            return REFUSED_METADATA.answer
         if applied == "now":
             self.apply(body)
         if applied == "later":

@@ -7,7 +7,7 @@ from sqlalchemy import text, update
 from app.store import deliveries, incidents, tables
 from mappers import MAPPERS
 from mappers import pagerduty as pagerduty_mapper
-from tests.store.dx import BUSY, CONFIRMED, REFUSED, TIMEOUT
+from tests.store.dx import BUSY, CONFIRMED, REFUSED, REFUSED_METADATA, TIMEOUT
 from tests.store.test_sender import calls_for_a_bad_incident, want
 from tests.store.threads import at_once
 from tests.store.world import START, pagerduty
@@ -92,6 +92,25 @@ def test_a_call_without_metadata_keeps_the_pace(world):
         deliverer.deliver()
         world.time.pass_by(0.1)
     assert len(world.dx.arrived) <= 19  # 0.9 s, and the slots of one second ahead
+
+
+def test_a_refusal_of_metadata_is_harmless_at_another_destination(world):
+    """A document that erased metadata was refused for that; elsewhere nothing has to be erased, and it goes."""
+    deliverer, elsewhere = world.deliverer(), world.deliverer("https://other.example")
+    world.want("Q1", name="A", metadata={"urgency": "high"})
+    deliverer.deliver()
+    world.want("Q1", name="B")
+    deliverer.deliver(REFUSED_METADATA)
+    world.unpark_all()
+    elsewhere.deliver()
+    assert world.dx.arrived[-1]["name"] == "B"
+
+
+def test_the_history_tells_of_left_out_metadata_only_where_some_was_refused(world):
+    """A document that has no metadata is not said to have been sent without."""
+    world.want("Q1", name="A")
+    world.deliverer().deliver()
+    assert world.calls()[-1].words == ""
 
 
 def test_a_refusal_in_dxs_words_ends_a_suspicion(world):

@@ -102,6 +102,16 @@ class Fleet(RuleBasedStateMachine):
         self.thaw(number)
         self.fleet[number].settle()
 
+    @rule(number=deliverers, outcome=st.sampled_from(OUTCOMES), name=names)
+    def change_and_deliver(self, number, outcome, name):
+        """All steps in a row, as they mostly come."""
+        self.receive(name, PRIORITIES[self.second % len(PRIORITIES)], repeated=False)
+        self.fold()
+        self.claim(number)
+        for _ in range(len(self.fleet[number].begun)):
+            self.call(number, 0, outcome)
+        self.settle(number)
+
     @rule(number=deliverers)
     def crash(self, number):
         """A process dies with all its claims and answers; what it had written reaches DX."""

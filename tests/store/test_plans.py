@@ -99,6 +99,13 @@ def test_a_hot_statement_uses_its_index(planned, name):
     assert full_scans(found) == []
 
 
+def test_locking_for_a_settle_reads_no_table(planned):
+    """Settling locks the answered incidents and the suspects, found by index; SQLite needs no lock."""
+    claims = planned.deliverer().claim()
+    assert len(claims) == 4
+    assert full_scans(plans(planned, lambda c: deliveries.lock_for_settling(c, claims))) == []
+
+
 def test_storing_an_event_reads_no_table(planned):
     """An accepted webhook costs one insert, its duplicate found by the unique index."""
     body = orjson.dumps(pagerduty("Q1"))

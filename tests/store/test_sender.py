@@ -162,6 +162,18 @@ def test_a_wait_that_dx_asks_for_is_kept(world):
     assert len(deliverer.claim()) == 1
 
 
+def test_any_answer_that_asks_for_a_wait_gets_it(world):
+    """Of the calls that were under way when DX failed, the longest `Retry-After` counts."""
+    want(world, 3)
+    deliverer = world.deliverer(concurrency=2)
+    deliverer.claim()
+    deliverer.call(BUSY, 0)
+    deliverer.call(PATIENCE, 0)
+    deliverer.settle()
+    world.time.pass_by(119)
+    assert deliverer.claim() == []
+
+
 def test_a_bad_token_holds_the_sender(world):
     """Unauthorised holds everything; single probes go on, at intervals of at most five minutes."""
     want(world, 10)

@@ -248,12 +248,27 @@ def test_a_refusal_of_metadata_sends_the_rest(world):
     """`metadata_invalid`: once more without metadata; the full document is settled and the history says so."""
     world.dx.refuses_metadata = True
     world.want("Q1", name="A", metadata={"urgency": "high"})
-    world.deliverer().deliver()
+    deliverer = world.deliverer()
+    deliverer.deliver()
+    deliverer.deliver()
     row = world.row("Q1")
     assert (row.settled, row.parked, row.due_at) == (row.digest, None, None)
-    assert "metadata" in world.calls()[-1].words
+    assert "without metadata" in world.calls()[-1].words
     assert world.dx.incidents["Q1"]["name"] == "A"
     assert [("metadata" in body) for body in world.dx.arrived] == [True, False]
+
+
+def test_metadata_is_tried_again_with_the_next_document(world):
+    """What DX refused of one document says nothing about the next."""
+    world.dx.refuses_metadata = True
+    world.want("Q1", metadata={"urgency": "high"})
+    deliverer = world.deliverer()
+    while deliverer.deliver():
+        pass
+    world.dx.refuses_metadata = False
+    world.want("Q1", metadata={"urgency": "low"})
+    deliverer.deliver()
+    assert world.dx.incidents["Q1"]["metadata"] == {"urgency": "low"}
 
 
 def test_another_destination_starts_with_nothing_delivered(world):
