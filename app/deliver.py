@@ -93,6 +93,7 @@ class Deliverer:
             return False
         claims = [each if isinstance(each, Claim) else each.claim for each in self._answered]
         with self._engine.begin() as connection:
+            sender.load(connection, self._clock.wall(), lock=True)  # before incidents, as claims do
             deliveries.lock_for_settling(connection, claims)
             for result in self._answered:
                 if isinstance(result, Claim):

@@ -83,11 +83,16 @@ class Settings:
 
 def load_settings() -> Settings:
     """Read the environment and `.env` in this folder; raise SettingsError naming every problem."""
-    read = _Reader()
-    settings = _settings(read)
-    if read.problems:
-        raise SettingsError(read.problems)
+    settings, problems = read_settings()
+    if problems:
+        raise SettingsError(problems)
     return settings
+
+
+def read_settings() -> tuple[Settings, list[str]]:
+    """Return the settings, with the default where a value is wrong, and every problem."""
+    read = _Reader()
+    return _settings(read), read.problems
 
 
 class _Reader:
@@ -268,6 +273,10 @@ def _database_url(text: str) -> str:
         raise ValueError(
             f"names neither SQLite nor PostgreSQL: it has to begin with one of {', '.join(_DRIVERS)}"
         )
+    if url.drivername.startswith("sqlite") and url.query:
+        raise ValueError("has options after `?`: write sqlite:///path and nothing more")
+    if "@" in (url.host or ""):
+        raise ValueError("has an @ in user or password: write it as %40")
     if url.port is not None and not 0 < url.port < 65536:
         raise ValueError("has a port that does not exist")
     if url.drivername.startswith("sqlite") and (

@@ -7,11 +7,11 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cli.common import settings_or_exit
 from app.dx import DX
 from app.factory import THREADS
+from app.logs import configure
 from app.pipeline import CONNECTIONS
-from app.settings import Settings
+from app.settings import Settings, read_settings
 from app.store import deliveries
 from app.store.engine import connect, reading, sqlite_path
 from app.store.migrate import UPGRADE, is_current
@@ -21,12 +21,13 @@ from app.store.trouble import cause, remedy
 @click.command("check")
 def command() -> None:
     """Validate settings, database and DX token; print every problem with its remedy. Exit code 0 or 1."""
-    settings = settings_or_exit()
-    problems = [*_sources(settings), *_database(settings), *_dx(settings)]
+    settings, wrong = read_settings()
+    configure(settings.log_level)
+    problems = [*wrong, *_sources(settings, wrong), *_database(settings, wrong), *_dx(settings, wrong)]
     for problem in problems:
         click.echo(f"problem: {problem}")
     if not problems:
-        click.echo("Everything is in place.")
+        click.echo("Everything that can be checked from here is in place.")
     click.echo(
         "note: DX's own PagerDuty or JSM connector on the same account counts each incident twice; "
         "this could not be checked from here.",
@@ -35,16 +36,22 @@ def command() -> None:
     sys.exit(bool(problems))
 
 
-def _sources(settings: Settings) -> Iterator[str]:
+def _is_wrong(wrong: list[str], *variables: str) -> bool:
+    return any(problem.startswith(f"{variable}:") for problem in wrong for variable in variables)
+
+
+def _sources(settings: Settings, wrong: list[str]) -> Iterator[str]:
     configured = [source for source in settings.sources.values() if source.secrets]
     for source in configured:
         click.echo(f"source {source.name}: webhooks are accepted at /webhooks/{source.name}")
-    if not configured:
+    if not configured and not _is_wrong(wrong, *(each.secrets_env for each in settings.sources.values())):
         names = ", ".join(source.secrets_env for source in settings.sources.values())
         yield f"no webhook can be accepted: set the secret of at least one source ({names})"
 
 
-def _database(settings: Settings) -> Iterator[str]:
+def _database(settings: Settings, wrong: list[str]) -> Iterator[str]:
+    if _is_wrong(wrong, "DATABASE_URL"):
+        return
     engine = connect(settings.database_url)
     path = sqlite_path(settings.database_url)
     if path is not None and not path.exists():
@@ -74,17 +81,28 @@ def _tell_destination(engine: Engine, base_url: str | None) -> None:
         )
 
 
-def _dx(settings: Settings) -> Iterator[str]:
-    if settings.dx_base_url is None:
+def _dx(settings: Settings, wrong: list[str]) -> Iterator[str]:
+    url, token = settings.dx_base_url, settings.dx_api_token
+    if url is None and not _is_wrong(wrong, "DX_BASE_URL"):
         yield "nothing can be delivered: set DX_BASE_URL to https://<your instance>.getdx.net"
-    if settings.dx_api_token is None:
+    if token is None and not _is_wrong(wrong, "DX_API_TOKEN"):
         yield "nothing can be delivered: set DX_API_TOKEN to an organization token for the Data Cloud API"
-    if settings.dx_base_url is None or settings.dx_api_token is None:
-        return
-    answer = DX(settings.dx_base_url, settings.dx_api_token, settings.dx_timeout).check_token()
+    if url and token:
+        yield from _ask_dx(DX(url, token, settings.dx_timeout))
+
+
+def _ask_dx(dx: DX) -> Iterator[str]:
+    answer = dx.check_token()
     if answer.meaning == "unauthorised":
         yield f"DX refuses the token ({answer.code}): set DX_API_TOKEN to a valid organization token"
+    elif answer.meaning == "not_now" and answer.status in (None, 408, 429, 500, 502, 503, 504):
+        yield f"DX does not answer ({answer.code} {answer.words}): check DX_BASE_URL and the network, try again"
     elif answer.meaning == "not_now":
-        yield f"DX does not answer ({answer.code} {answer.words}): check DX_BASE_URL and the network"
+        yield f"DX_BASE_URL answers {answer.status}, but not with DX's JSON: does it lead to your DX instance?"
+    elif answer.meaning == "refused":
+        click.echo(
+            f"note: DX answered `{answer.code}` to a harmless question; the token could not be verified",
+            err=True,
+        )
     else:
         click.echo("DX: the token is accepted for reading; writing shows with the first incident")

@@ -4,6 +4,7 @@ import sys
 import time
 
 import click
+import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,6 +16,8 @@ from app.store.migrate import UPGRADE, is_current, upgrade_if_own
 from app.store.trouble import cause, is_damaged, remedy
 
 _PATIENCE_SECONDS = 60
+
+log = structlog.get_logger()
 
 
 def settings_or_exit() -> Settings:
@@ -33,12 +36,16 @@ def settings_or_exit() -> Settings:
 def migrated_or_exit(settings: Settings) -> None:
     """Migrate an own database; wait a minute for the release step of an older PostgreSQL, then exit 1."""
     engine, until = connect(settings.database_url), time.monotonic() + _PATIENCE_SECONDS
+    told = ""
     while True:
         try:
             return upgrade_if_own(engine)
         except (DatabaseNotReadyError, SQLAlchemyError) as error:
+            if (words := in_words(error)) != told:
+                told = words
+                log.warning("waiting for the database", seconds=_PATIENCE_SECONDS, because=words)
             if time.monotonic() > until or is_damaged(error):
-                sys.exit(f"The database is not ready: {_in_words(error)}")
+                sys.exit(f"The database is not ready: {in_words(error)}")
             time.sleep(1)
         finally:
             engine.dispose()
@@ -51,9 +58,10 @@ def current_or_exit(settings: Settings) -> Engine:
         if is_current(engine):
             return engine
     except SQLAlchemyError as error:
-        sys.exit(f"The database does not answer: {_in_words(error)}")
+        sys.exit(f"The database does not answer: {in_words(error)}")
     sys.exit(f"The database has no or an older schema: run `{UPGRADE}`.")
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """Return what is wrong and what to do about it."""
     return f"{cause(error)}: {remedy(error)}" if isinstance(error, SQLAlchemyError) else str(error)

@@ -1,10 +1,13 @@
 """`dx-bridge db`: migrations and retention."""
 
+import sys
 import time
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.cli.common import current_or_exit, settings_or_exit
+from app.cli.common import current_or_exit, in_words, settings_or_exit
+from app.errors import DatabaseNotReadyError
 from app.store import migrate
 from app.store.engine import connect
 from app.store.purge import purge
@@ -22,7 +25,10 @@ def command() -> None:
 def upgrade() -> None:
     """Bring the database to this version's schema; run it as the release step of a deploy."""
     engine = connect(settings_or_exit().database_url)
-    migrate.upgrade(engine)
+    try:
+        migrate.upgrade(engine)
+    except (DatabaseNotReadyError, SQLAlchemyError) as error:
+        sys.exit(f"The database could not be upgraded: {in_words(error)}")
     click.echo(f"The database is at schema {migrate.head()}.")
 
 

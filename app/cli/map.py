@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import sha256
@@ -9,15 +10,15 @@ from typing import BinaryIO
 
 import click
 import orjson
-from marshmallow import ValidationError
 
+from app.cli.inputs import Text, bodies, instant
 from app.fold import Mapped, map_body, wanted
 from app.incident import State, merge
 from app.policy import request
 from app.settings import Source, default_sources
+from app.store.events import PROBLEMS
 from app.webhook import NotJSONError, digest, parse, read_webhook
 from mappers import MAPPERS, recognise
-from mappers.fields import Instant
 from mappers.observation import Nanoseconds
 
 _UNKNOWN = "no vendor is recognised in this body; name it with --source"
@@ -61,47 +62,22 @@ def command(source: str | None, received_at: str | None, fold: bool, files: tupl
       dx-bridge map --fold history.jsonl
       dx-bridge map --source jsm - < alert.json
     """
-    received = time.time_ns() if received_at is None else _instant(received_at)
-    lines = [_line(raw, source, received) for file in files for raw in _bodies(file.read())]
-    if fold:
-        _print_incidents(lines)
-    else:
-        for line in lines:
-            _print(line.as_json())
-    sys.exit(any(line.mapped.outcome in ("unmappable", "failed") for line in lines))
+    received = time.time_ns() if received_at is None else instant(received_at, "--received-at")
+    lines = (_line(text, source, received) for file in files for text in bodies(file.name, file.read()))
+    unmappable = _print_incidents(lines) if fold else _print_lines(lines)
+    sys.exit(unmappable > 0)
 
 
-def _instant(text: str) -> Nanoseconds:
+def _line(text: Text, source_name: str | None, received_at: Nanoseconds) -> Line:
     try:
-        instant: Nanoseconds | None = Instant().deserialize(text)
-    except ValidationError as error:
-        raise click.BadParameter(str(error.messages[0]), param_hint="--received-at") from None
-    return instant or time.time_ns()
-
-
-def _bodies(data: bytes) -> list[bytes]:
-    """Return the texts in a file: all of it where that is JSON, or its first line is none, else its lines."""
-    lines = [line for line in data.split(b"\n") if line.strip()]
-    return lines if len(lines) > 1 and not _is_json(data) and _is_json(lines[0]) else [data]
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return False
-    return True
-
-
-def _line(raw: bytes, source_name: str | None, received_at: Nanoseconds) -> Line:
-    try:
-        vendor = source_name or recognise(parse(raw))
+        vendor = source_name or recognise(parse(text.raw))
         if vendor is None:
-            return Line(digest(raw), None, Mapped("unmappable", _UNKNOWN))
+            return Line(digest(text.raw), None, Mapped("unmappable", f"{text.place}: {_UNKNOWN}"))
         source = default_sources()[vendor]
-        webhook = read_webhook(source, raw)
+        webhook = read_webhook(source, text.raw)
     except NotJSONError as error:
-        return Line(sha256(raw).hexdigest(), None, Mapped("unmappable", f"not a JSON object: {error}"))
+        mapped = Mapped("unmappable", f"{text.place}: not a JSON object: {error}")
+        return Line(sha256(text.raw).hexdigest(), None, mapped)
     return Line(webhook.key, source, map_body(source, webhook.body, received_at))
 
 
@@ -110,15 +86,26 @@ def _document(source: Source, vendor_id: str, state: State) -> dict[str, object]
     return {"reference_id": desired.reference_id, "request": request(desired)}
 
 
-def _print_incidents(lines: list[Line]) -> None:
+def _print_lines(lines: Iterable[Line]) -> int:
+    unmappable = 0
+    for line in lines:
+        unmappable += line.mapped.outcome in PROBLEMS
+        _print(line.as_json())
+    return unmappable
+
+
+def _print_incidents(lines: Iterable[Line]) -> int:
     states: dict[tuple[str, str], tuple[Source, list[State]]] = {}
+    unmappable = 0
     for line in lines:
         if line.source and line.mapped.key and line.mapped.state:
             states.setdefault(line.mapped.key, (line.source, []))[1].append(line.mapped.state)
-        elif line.mapped.outcome != "ignored":
+        elif line.mapped.outcome in PROBLEMS:
+            unmappable += 1
             click.echo(f"unmappable: {line.event} {line.mapped.reason}", err=True)
     for (name, vendor_id), (source, found) in states.items():
         _print({"source": name, "outcome": "upsert", **_document(source, vendor_id, reduce(merge, found))})
+    return unmappable
 
 
 def _print(line: dict[str, object]) -> None:

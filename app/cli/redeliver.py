@@ -3,13 +3,12 @@
 import sys
 
 import click
-from marshmallow import ValidationError
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 
 from app.cli.common import current_or_exit, settings_or_exit
+from app.cli.inputs import instant
 from app.store import deliveries
 from app.store.tables import incidents
-from mappers.fields import Instant
 
 LIVE, BACKGROUND = 0, 1
 
@@ -29,15 +28,18 @@ def command(
 
     Name incidents by their reference, or select them; --parked, --since and --source narrow each other.
     """
-    if bool(references) + everything + bool(parked or since or source) != 1:
+    if bool(references) + everything + (parked or since is not None or source is not None) != 1:
         raise click.UsageError("Name references, or say --all, or select with --parked, --since, --source.")
-    where = [incidents.c.reference_id.in_(references)] if references else _selection(parked, since, source)
     settings = settings_or_exit()
+    if source is not None and source not in settings.sources:
+        raise click.BadParameter(f"is none of {', '.join(settings.sources)}", param_hint="--source")
+    where = [incidents.c.reference_id.in_(references)] if references else _selection(parked, since, source)
     with current_or_exit(settings).begin() as connection:
+        known = set(connection.execute(select(incidents.c.reference_id).where(*where)).scalars())
         count = deliveries.redeliver(connection, *where, lane=LIVE if references else BACKGROUND)
     click.echo(f"{count} incidents will be sent again.")
-    if references and count < len(set(references)):
-        click.echo("Not every reference is known here: `dx-bridge status` counts the incidents.", err=True)
+    if unknown := sorted(set(references) - known):
+        click.echo(f"Not known here: {', '.join(unknown)}", err=True)
         sys.exit(1)
 
 
@@ -45,17 +47,9 @@ def _selection(parked: bool, since: str | None, source: str | None) -> list[Colu
     where: list[ColumnElement[bool]] = []
     if parked:
         where.append(incidents.c.parked.is_not(None))
-    if since:
-        moment = _instant(since)
+    if since is not None:
+        moment = instant(since, "--since")
         where.append((incidents.c.updated_at >= moment) | (incidents.c.settled_at >= moment))
-    if source:
+    if source is not None:
         where.append(incidents.c.source == source)
     return where
-
-
-def _instant(text: str) -> int:
-    try:
-        instant: int | None = Instant().deserialize(text)
-    except ValidationError as error:
-        raise click.BadParameter(str(error.messages[0]), param_hint="--since") from None
-    return instant or 0

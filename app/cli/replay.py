@@ -2,16 +2,17 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
-import orjson
 import requests
 
 from app.cli.common import settings_or_exit
+from app.cli.inputs import bodies
 from app.settings import Source
 from app.verify import SIGNERS
+from app.webhook import NotJSONError, parse
 from mappers import recognise
 
 _SUFFIXES = (".json", ".jsonl")
@@ -36,9 +37,11 @@ def command(paths: tuple[Path, ...], url: str, source: str | None) -> None:
     sources = settings_or_exit().sources
     if source is not None and source not in sources:
         raise click.BadParameter(f"is none of {', '.join(sources)}", param_hint="--source")
-    bodies = [body for path in paths for file in _files(path) for body in _bodies(file)]
+    posts = [
+        text.raw for path in paths for file in _files(path) for text in bodies(str(file), file.read_bytes())
+    ]
     told: Counter[str] = Counter()
-    bar = click.progressbar(bodies, file=sys.stderr, hidden=not sys.stderr.isatty())
+    bar = click.progressbar(posts, file=sys.stderr, hidden=not sys.stderr.isatty())
     with requests.Session() as session, bar:
         for body in bar:
             told[_post(session, url.rstrip("/"), sources, source, body)] += 1
@@ -54,17 +57,6 @@ def _files(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
 
 
-def _bodies(file: Path) -> Iterator[bytes]:
-    """Return a file's bodies as bytes: the whole of it where it is one JSON text, else its lines."""
-    data = file.read_bytes()
-    try:
-        orjson.loads(data)
-    except orjson.JSONDecodeError:
-        yield from (line for line in data.split(b"\n") if line.strip())
-    else:
-        yield data
-
-
 def _post(
     session: requests.Session, url: str, sources: Mapping[str, Source], name: str | None, body: bytes
 ) -> str:
@@ -78,14 +70,16 @@ def _post(
     try:
         response = session.post(f"{url}/webhooks/{source.name}", data=body, headers=headers, timeout=30)
     except requests.RequestException as error:
-        return f"not sent: {type(error).__name__}"
-    said = response.json() if response.headers.get("Content-Type") == "application/json" else {}
-    return str(said.get("status") or f"refused: {response.status_code} {said.get('message', '')}")
+        return f"not sent ({type(error).__name__}): is the bridge running at {url}?"
+    try:
+        said = parse(response.content)
+    except NotJSONError:
+        said = {}
+    return str(said.get("status") or f"refused: {response.status_code} {said.get('message', '')}".strip())
 
 
 def _vendor(body: bytes) -> str | None:
     try:
-        loaded = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return recognise(parse(body))
+    except NotJSONError:
         return None
-    return recognise(loaded) if isinstance(loaded, dict) else None

@@ -4,7 +4,9 @@ import click
 import orjson
 
 from app.cli.common import current_or_exit, settings_or_exit
+from app.clock import Clock
 from app.store.engine import reading
+from app.web.health import Health
 from app.web.stats import stats
 
 
@@ -12,8 +14,8 @@ from app.web.stats import stats
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, the same as /api/v1/stats.")
 def command(as_json: bool) -> None:
     """Print what has been received and delivered, and whether the sender is well."""
-    settings = settings_or_exit()
-    with reading(current_or_exit(settings)).begin() as connection:
+    engine = current_or_exit(settings_or_exit())
+    with reading(engine).begin() as connection:
         counted = stats(connection)
     if as_json:
         click.echo(orjson.dumps(counted).decode())
@@ -22,3 +24,4 @@ def command(as_json: bool) -> None:
         click.echo(
             f"{group:<10} " + "  ".join(f"{name} {value}" for name, value in values.items() if value != "")
         )
+    click.echo(f"pipeline   {Health(engine, Clock()).pipeline()[0]}")

@@ -77,7 +77,11 @@ def claim(
     rows = connection.execute(statement).all()
     claims = [_claim(row, destination, probe=probe) for row in rows]
     for row, each in zip(rows, claims, strict=True):
-        moved = {} if row.destination == destination else {"settled": None, "destination": destination}
+        moved = (
+            {}
+            if row.destination == destination
+            else {"settled": None, "without_metadata": None, "destination": destination}
+        )
         sent = " ".join(sorted({*_ever_sent(row, destination), *each.body}))
         values = {
             "lease": each.lease,
@@ -167,8 +171,8 @@ def _heal(connection: Connection, now: Nanoseconds) -> None:
 
 def _claim(row: Row[Any], destination: str, *, probe: bool) -> Claim:
     body = request(codec.load_document(row.desired), _ever_sent(row, destination))
-    if row.without_metadata == row.digest:
-        del body["metadata"]
+    if row.without_metadata == row.digest and row.destination == destination:
+        body.pop("metadata", None)
     return Claim(row.id, uuid4().hex, row.digest, row.desired, body, row.in_doubt, probe)
 
 

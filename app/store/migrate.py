@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, inspect, text
 
 from app.errors import DatabaseNotReadyError
@@ -19,9 +20,22 @@ UPGRADE = "dx-bridge db upgrade"
 
 
 def upgrade(engine: Engine) -> None:
-    """Migrate to the newest schema, under a lock; safe to run from several processes."""
-    with _alone(engine) as connection:
-        command.upgrade(_config(connection), "head")
+    """Migrate to the newest schema, under a lock; safe to run from several processes.
+
+    Raises DatabaseNotReadyError where the file cannot be made, or the schema is not one of this version's.
+    """
+    try:
+        with _alone(engine) as connection:
+            command.upgrade(_config(connection), "head")
+    except CommandError:
+        raise DatabaseNotReadyError(
+            "The database has a schema that this version does not know: deploy the newer version."
+        ) from None
+    except OSError as error:
+        path = Path(engine.url.database or "").absolute()
+        raise DatabaseNotReadyError(
+            f"The file {path} cannot be made ({error.strerror}): check DATABASE_URL."
+        ) from None
 
 
 def upgrade_if_own(engine: Engine) -> None:
