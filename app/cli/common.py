@@ -2,6 +2,7 @@
 
 import sys
 import time
+from typing import NoReturn
 
 import click
 import structlog
@@ -45,7 +46,7 @@ def migrated_or_exit(settings: Settings) -> None:
                 told = words
                 log.warning("waiting for the database", seconds=_PATIENCE_SECONDS, because=words)
             if time.monotonic() > until or is_damaged(error):
-                sys.exit(f"The database is not ready: {in_words(error)}")
+                fail(f"The database is not ready: {in_words(error)}")
             time.sleep(1)
         finally:
             engine.dispose()
@@ -55,11 +56,18 @@ def current_or_exit(settings: Settings) -> Engine:
     """Return the engine of a database with this version's schema; exit 1 where it has another or none."""
     engine = connect(settings.database_url)
     try:
-        if is_current(engine):
-            return engine
+        current = is_current(engine)
     except SQLAlchemyError as error:
-        sys.exit(f"The database does not answer: {in_words(error)}")
-    sys.exit(f"The database has no or an older schema: run `{UPGRADE}`.")
+        fail(f"The database does not answer: {in_words(error)}")
+    if not current:
+        fail(f"The database has no or an older schema: run `{UPGRADE}`.")
+    return engine
+
+
+def fail(message: str) -> NoReturn:
+    """Print a message for people and exit 1."""
+    click.echo(message, err=True)
+    sys.exit(1)
 
 
 def in_words(error: Exception) -> str:

@@ -1,12 +1,11 @@
 """`dx-bridge db`: migrations and retention."""
 
-import sys
 import time
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cli.common import current_or_exit, in_words, settings_or_exit
+from app.cli.common import current_or_exit, fail, in_words, settings_or_exit
 from app.errors import DatabaseNotReadyError
 from app.store import migrate
 from app.store.engine import connect
@@ -28,7 +27,7 @@ def upgrade() -> None:
     try:
         migrate.upgrade(engine)
     except (DatabaseNotReadyError, SQLAlchemyError) as error:
-        sys.exit(f"The database could not be upgraded: {in_words(error)}")
+        fail(f"The database could not be upgraded: {in_words(error)}")
     click.echo(f"The database is at schema {migrate.head()}.")
 
 

@@ -63,7 +63,11 @@ def command(source: str | None, received_at: str | None, fold: bool, files: tupl
       dx-bridge map --source jsm - < alert.json
     """
     received = time.time_ns() if received_at is None else instant(received_at, "--received-at")
-    lines = (_line(text, source, received) for file in files for text in bodies(file.name, file.read()))
+    lines = (
+        _line(text, source, received)
+        for file in files
+        for text in bodies(getattr(file, "name", "-"), file.read())
+    )
     unmappable = _print_incidents(lines) if fold else _print_lines(lines)
     sys.exit(unmappable > 0)
 
