@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP = .venv/bin/pip --disable-pip-version-check --quiet
 
-.PHONY: demo test run check lock clean
+.PHONY: demo test run soak check lock clean
 
 demo: .venv/installed
 	.venv/bin/python -m tests.demo
@@ -13,6 +13,9 @@ run: .venv/installed
 test: .venv/installed-dev
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report= $(ARGS)
 	.venv/bin/coverage report --include 'mappers/*,app/incident.py,app/view.py,app/policy.py,app/answers.py,app/retry.py,app/verify.py' --fail-under 100 --skip-covered
+
+soak: .venv/installed-dev
+	SOAK=1 .venv/bin/python -m pytest tests/store/test_machine.py tests/store/test_small_model.py $(ARGS)
 
 check: .venv/installed-dev
 	.venv/bin/ruff format --check

@@ -48,11 +48,14 @@ def upgrade_if_own(engine: Engine) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the database has this version's schema; a missing SQLite file has none and is not made."""
+    """Whether this version can work with the database; a missing SQLite file has no schema and is not made.
+
+    A newer schema will do: migrations only add, so that old processes go on beside new ones.
+    """
     if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
         return False
     with engine.execution_options(readonly=True).connect() as connection:
-        return revision(connection) == head()
+        return (revision(connection) or "") >= head()
 
 
 def revision(connection: Connection) -> str | None:
@@ -60,9 +63,9 @@ def revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def head() -> str | None:
-    """Return the schema version of this program."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+def head() -> str:
+    """Return the schema version of this program; versions are numbers of four digits."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
 def _config(connection: Connection | None = None) -> Config:

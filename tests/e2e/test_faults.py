@@ -5,9 +5,10 @@ import sys
 
 import orjson
 import pytest
+import requests
 
 from tests.e2e.load import Load
-from tests.harness import ROOT, Bridge, wait_until
+from tests.harness import ADMIN_TOKEN, DX_TOKEN, ROOT, Bridge, wait_until
 
 LIFECYCLE = ROOT / "tests" / "samples" / "lifecycles" / "pagerduty-resolved.jsonl"
 
@@ -70,3 +71,35 @@ def test_a_frozen_process_does_no_lasting_harm(bridge, sandbox, tmp_path, moment
     assert sandbox.incidents()[reference]["resolved_at"] is not None
     stale = [call for call in sandbox.calls()["calls"] if call["body"]["resolved_at"] is None]
     assert len(stale) == (0 if moment == "before" else 1)
+
+
+def test_a_corrected_token_delivers_at_once(bridge, sandbox):
+    """A refused token holds the sender, blames no incident and is logged once; the corrected one delivers."""
+    bridge.environment["DX_API_TOKEN"] = "an-old-token-0123456789"
+    load = Load(5, seed=41)
+    bridge.start().wait_ready()
+    load.post(bridge)
+    wait_until(lambda: bridge.stats()["sender"]["state"] == "held", what="the hold")
+    wait_until(lambda: sandbox.calls()["total"] >= 2, what="a probe")
+    assert bridge.stats()["incidents"]["parked"] == 0
+    assert (bridge.folder / "bridge.log").read_text().count("sender state changed") == 1
+    bridge.stop()
+    bridge.environment["DX_API_TOKEN"] = DX_TOKEN
+    bridge.start().wait_ready()
+    wait_until(bridge.is_settled, 10, "delivery")
+    assert load.differences(sandbox) == []
+
+
+def test_a_paused_start_sends_nothing_until_resumed(bridge, sandbox):
+    """With START_PAUSED webhooks are accepted and folded; resuming over the API sends everything."""
+    bridge.environment["START_PAUSED"] = "1"
+    load = Load(5, seed=42)
+    bridge.start().wait_ready()
+    load.post(bridge)
+    wait_until(lambda: bridge.stats()["events"]["unfolded"] == 0, what="folding")
+    assert bridge.stats()["sender"]["state"] == "paused"
+    assert sandbox.calls()["total"] == 0
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    assert requests.post(f"{bridge.url}/api/v1/sender/resume", headers=headers, timeout=10).status_code == 202
+    wait_until(bridge.is_settled, 20, "delivery")
+    assert load.differences(sandbox) == []
