@@ -29,12 +29,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     engine = connect(settings.database_url, pool_size=THREADS + 2, impatient=True)
     clock = clock or Clock()
     registry = CollectorRegistry()
-    registry.register(stats.StoreCollector(engine))
+    registry.register(stats.StoreCollector(engine, can_deliver=settings.can_deliver))
     app.extensions |= {
         "settings": settings,
         "engine": engine,
         "receiver": Receiver(settings, engine, clock, Notifier(engine)),
-        "health": health.Health(engine, clock),
+        "health": health.Health(engine, clock, settings.can_deliver),
         "metrics": registry,
     }
     for blueprint in (receive.blueprint, health.blueprint, stats.blueprint, control.blueprint):

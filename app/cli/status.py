@@ -14,9 +14,10 @@ from app.web.stats import stats
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, the same as /api/v1/stats.")
 def command(as_json: bool) -> None:
     """Print what has been received and delivered, and whether the sender is well."""
-    engine = current_or_exit(settings_or_exit())
+    settings = settings_or_exit()
+    engine = current_or_exit(settings)
     with reading(engine).begin() as connection:
-        counted = stats(connection)
+        counted = stats(connection, can_deliver=settings.can_deliver)
     if as_json:
         click.echo(orjson.dumps(counted).decode())
         return
@@ -24,4 +25,4 @@ def command(as_json: bool) -> None:
         click.echo(
             f"{group:<10} " + "  ".join(f"{name} {value}" for name, value in values.items() if value != "")
         )
-    click.echo(f"pipeline   {Health(engine, Clock()).pipeline()[0]}")
+    click.echo(f"pipeline   {Health(engine, Clock(), settings.can_deliver).pipeline()[0]}")

@@ -29,10 +29,13 @@ class Row:
         """Whether nothing is to be sent until somebody says so."""
         return self.paused_by in ("start", "operator")
 
-    @property
-    def shown_state(self) -> str:
-        """The state for people: a pause hides the rest."""
-        return "paused" if self.paused else self.sender.state
+    def shown(self, *, can_deliver: bool) -> tuple[str, str]:
+        """Return state and reason for people: a pause hides the rest, and so do missing settings."""
+        if self.paused:
+            return "paused", {"start": "START_PAUSED"}.get(self.paused_by, self.paused_by)
+        if not can_deliver:
+            return "held", "DX_BASE_URL or DX_API_TOKEN is not set"
+        return self.sender.state, self.sender.reason
 
 
 def load(connection: Connection, now: Nanoseconds, *, lock: bool = False) -> Row:

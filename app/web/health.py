@@ -39,6 +39,7 @@ class Health:
 
     engine: Engine
     clock: Clock
+    can_deliver: bool
 
     def accepts(self) -> bool:
         """Whether a webhook could be committed right now: the schema is there and a write succeeds."""
@@ -58,7 +59,7 @@ class Health:
             with reading(self.engine).begin() as connection:
                 now = self.clock.wall()
                 age = abs(now - sender.last_beat(connection))
-                state = sender.load(connection, now).shown_state
+                state, _ = sender.load(connection, now).shown(can_deliver=self.can_deliver)
         except SQLAlchemyError:
             return "unknown", "unknown"
         return ("running" if age < SILENT_SECONDS * SECOND else "silent"), state

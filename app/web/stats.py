@@ -21,26 +21,26 @@ SENDER_STATES = ("running", "probing", "held", "paused")
 blueprint = Blueprint("stats", __name__)
 
 
-def stats(connection: Connection) -> dict[str, dict[str, object]]:
+def stats(connection: Connection, *, can_deliver: bool) -> dict[str, dict[str, object]]:
     """Count events and incidents, and tell the sender's state."""
-    row = sender.load(connection, 0)
+    state, reason = sender.load(connection, 0).shown(can_deliver=can_deliver)
     return {
         "events": {**events.counts(connection)},
         "incidents": {**incidents.counts(connection)},
-        "sender": {"state": row.shown_state, "reason": row.sender.reason},
+        "sender": {"state": state, "reason": reason},
     }
 
 
 class StoreCollector(Collector):
     """Gauges read from the store at each scrape, so every web process tells the same."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, *, can_deliver: bool) -> None:
+        self._engine, self._can_deliver = engine, can_deliver
 
     def collect(self) -> Iterator[Metric]:
         """Read the store once."""
         with reading(self._engine).begin() as connection:
-            counted, beat = stats(connection), sender.last_beat(connection)
+            counted, beat = stats(connection, can_deliver=self._can_deliver), sender.last_beat(connection)
         for group in ("events", "incidents"):
             for name, value in counted[group].items():
                 metric = f"dx_bridge_{group}_{name}"
@@ -61,7 +61,7 @@ def api_stats() -> ResponseReturnValue:
     settings: Settings = current_app.extensions["settings"]
     require(request, settings.admin_token)
     with reading(current_app.extensions["engine"]).begin() as connection:
-        return stats(connection)
+        return stats(connection, can_deliver=settings.can_deliver)
 
 
 @blueprint.get("/metrics")

@@ -51,6 +51,8 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(engine, "_BUSY_MS", 20)
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/bridge.db")
+    monkeypatch.setenv("DX_BASE_URL", "https://example.getdx.net")
+    monkeypatch.setenv("DX_API_TOKEN", "data-cloud-token-0123456789")
     for variable, secret in SECRETS.values():
         monkeypatch.setenv(variable, secret)
     return monkeypatch

@@ -81,3 +81,9 @@ def test_sender_paused(paused: Site) -> None:
 def test_no_database(build: Callable[..., Site]) -> None:
     """Without a database nothing reaches DX."""
     assert status(build()) == 503
+
+
+def test_without_dx(environment: pytest.MonkeyPatch, build: Callable[..., Site], database: Path) -> None:
+    """A bridge that knows no DX reaches none, however well its pipeline is."""
+    environment.delenv("DX_BASE_URL")
+    assert build().client.get("/healthz/pipeline").json["sender"] == "held"
