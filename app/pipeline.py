@@ -118,6 +118,7 @@ class Pipeline:
         return self._deliverer is not None and self._guarded(self._deliverer.has_work)
 
     def _finish(self) -> None:
+        self._wake.close()
         if not self._deliverer:
             return
         self._deliverer.stop()

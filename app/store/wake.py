@@ -24,6 +24,9 @@ class Wake(Protocol):
     def wait(self) -> bool:
         """Wait a moment; return whether somebody committed since the last call, or may have."""
 
+    def close(self) -> None:
+        """Give its connection up."""
+
 
 class _SQLiteWake:
     """Polls `data_version`, which changes with the commits of all other connections.
@@ -42,9 +45,15 @@ class _SQLiteWake:
         try:
             seen, self._seen = self._seen, self._version()
         except sqlite3.Error:  # a full or damaged disk: the pipeline looks by itself, and tells
-            self._connection = None
+            self.close()
             return False
         return seen != self._seen
+
+    def close(self) -> None:
+        """Close the connection; the next wait opens another."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     def _version(self) -> int:
         if self._connection is None:
@@ -70,10 +79,15 @@ class _PostgresWake:
         try:
             return any(self._connection.notifies(timeout=_POLL_SECONDS, stop_after=1))
         except self._psycopg.Error:
-            with suppress(self._psycopg.Error):
-                self._connection.close()
-            self._connection = None
+            self.close()
             return False
+
+    def close(self) -> None:
+        """Close the connection; the next wait opens another."""
+        with suppress(self._psycopg.Error):
+            if self._connection is not None:
+                self._connection.close()
+        self._connection = None
 
     def _connect(self) -> bool:
         if time.monotonic() < self._retry_at:

@@ -202,8 +202,8 @@ def test_any_interleaving_ends_right(engine, world_of):
     soak, fast = bool(os.environ.get("SOAK")), engine.dialect.name == "sqlite"
     machine = type("Fleet", (Fleet,), {"create_world": staticmethod(create_world)})
     profile = settings(
-        max_examples=(2000 if fast else 500) if soak else (30 if fast else 8),
-        stateful_step_count=100 if soak else 40,
+        max_examples=(2000 if fast else 500) if soak else (60 if fast else 8),
+        stateful_step_count=100 if soak else 50,
         deadline=None,
         database=None,
         derandomize=not soak,

@@ -99,6 +99,7 @@ def test_a_backlog_moves_within_a_minute_of_dxs_return(world, outcome):
     let_be(world, deliverer, outcome, 600, 5)
     let_be(world, deliverer, CONFIRMED, 61)
     assert len(world.dx.incidents) == 30
+    assert [call.meaning for call in world.calls()].count("confirmed") == 30
 
 
 def test_everything_due_goes_after_a_success(world):
