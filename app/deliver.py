@@ -176,6 +176,8 @@ class Deliverer:
         except LeaseLostError:
             answer = None
             log.warning("lease ran out before the call", incident_id=claim.incident_id)
+        except Exception:  # a thread's outermost: the answer stays unknown, and the call is settled as such
+            log.exception("call to DX failed", incident_id=claim.incident_id)
         finally:
             took = int((self._clock.steady() - start) * 1000)
             self._results.put(claim if answer is None else Call(claim, answer, slot.at, took))

@@ -64,17 +64,28 @@ class Folder:
         self._engine, self._sources, self._destination, self._clock = engine, sources, destination, clock
 
     def fold(self) -> int:
-        """Fold the oldest unfolded events; return how many. Folding one twice changes nothing."""
-        with reading(self._engine).begin() as connection:
-            batch = events.unfolded(connection, BATCH)
-        if not batch:
-            return 0
-        mapped = [(event, self._map(event)) for event in batch]
-        with self._engine.begin() as connection:
-            mine = events.still_unfolded(connection, [event.id for event in batch])
-            folded = self._write(connection, [each for each in mapped if each[0].id in mine])
+        """Fold the oldest unfolded events; return how many. Folding one twice changes nothing.
+
+        PostgreSQL locks the events while they are mapped, so that others take the next ones; on SQLite
+        that would keep webhooks out, so mapping comes before the transaction.
+        """
+        if self._engine.dialect.name == "postgresql":
+            with self._engine.begin() as connection:
+                batch = events.unfolded(connection, BATCH, lock=True)
+                folded = self._write(connection, self._map_all(batch))
+        else:
+            with reading(self._engine).begin() as connection:
+                batch = events.unfolded(connection, BATCH)
+            mapped = self._map_all(batch)
+            if not mapped:
+                return 0
+            with self._engine.begin() as connection:
+                folded = self._write(connection, mapped)
         _report(folded)
-        return len(batch)
+        return len(folded)
+
+    def _map_all(self, batch: Iterable[StoredEvent]) -> list[tuple[StoredEvent, Mapped]]:
+        return [(event, self._map(event)) for event in batch]
 
     def _write(self, connection: Connection, mapped: Sequence[tuple[StoredEvent, Mapped]]) -> list[Folded]:
         """Merge mapped events into their incidents, in the caller's transaction."""

@@ -1,7 +1,6 @@
 """gunicorn's configuration: threads, one worker class, its logs and refusals like the rest of the bridge."""
 
 import logging
-import os
 from typing import Any
 
 import orjson
@@ -11,6 +10,7 @@ from gunicorn.glogging import Logger
 from app.factory import THREADS
 from app.logs import configure
 from app.orphan import end_with_parent
+from app.settings import read_settings
 
 
 class BridgeLogger(Logger):  # type: ignore[misc]
@@ -19,7 +19,7 @@ class BridgeLogger(Logger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         """Set up the bridge's format instead of gunicorn's."""
         super().setup(cfg)
-        configure(os.environ.get("LOG_LEVEL", "").upper() or "INFO")
+        configure(read_settings()[0].log_level)
         self.error_log.handlers.clear()
         self.error_log.propagate = True
         self.error_log.addFilter(_without_the_request)

@@ -70,18 +70,20 @@ class Pipeline:
         """Ask the loop to end; safe in a signal handler."""
         self._stopping = True
 
-    def run(self) -> None:
-        """Work until stopped, then let the calls under way come to their end."""
+    def run(self) -> bool:
+        """Work until stopped, then let the calls under way end; return whether all did, in the time there is."""
         while not self._stopping:
             if not self._guarded(self._turn):
                 self._rest()
-        self._finish()
+        return self._finish()
 
-    def drain(self) -> None:
-        """Work until nothing is left to fold or due."""
-        while not self._stopping and (self._guarded(self._turn) or self._has_work()):
+    def drain(self) -> bool:
+        """Work until nothing is left to fold or due, as long as the database takes; return as `run` does."""
+        while not self._stopping:
+            if self._guarded(self._turn) is False and self._guarded(self._has_work) is False:
+                break
             self._rest()
-        self._finish()
+        return self._finish()
 
     def _turn(self) -> bool:
         for chore in self._chores:
@@ -90,8 +92,8 @@ class Pipeline:
         delivered = self._deliverer.turn() if self._deliverer else False
         return folded or delivered
 
-    def _guarded(self, step: Callable[[], bool]) -> bool:
-        """Do a step; when the database fails, say so once and wait, longer each time."""
+    def _guarded(self, step: Callable[[], bool]) -> bool | None:
+        """Do a step; when the database fails, say so once, wait, longer each time, and return None."""
         try:
             worked = step()
         except SQLAlchemyError as error:
@@ -99,7 +101,7 @@ class Pipeline:
                 log.error("database failed", error=cause(error), do=remedy(error))
             time.sleep(_database_wait(self._failures))
             self._failures.attempt_number = min(self._failures.attempt_number + 1, 16)
-            return False
+            return None
         if self._failures.attempt_number > 1:
             log.warning("database is back")
         self._failures.attempt_number = 1
@@ -115,17 +117,18 @@ class Pipeline:
                 return
 
     def _has_work(self) -> bool:
-        return self._deliverer is not None and self._guarded(self._deliverer.has_work)
+        return self._deliverer is not None and self._deliverer.has_work()
 
-    def _finish(self) -> None:
+    def _finish(self) -> bool:
         self._wake.close()
         if not self._deliverer:
-            return
+            return True
         self._deliverer.stop()
         until = self._clock.steady() + STOP_SECONDS
         while not self._deliverer.idle and self._clock.steady() < until:
             if not self._guarded(self._deliverer.settle):
                 time.sleep(0.01)
+        return self._deliverer.idle
 
 
 class Purge:

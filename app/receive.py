@@ -67,7 +67,8 @@ class Receiver:
             raise errors.no_commit() from None
         status, code = ("accepted", 202) if is_new else ("duplicate", 200)
         log.info("webhook", source=source.name, event_id=key, status=status)
-        self._wake()
+        if is_new:
+            self._wake()
         return {"status": status, "event_id": key}, code
 
     def _wake(self) -> None:

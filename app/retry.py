@@ -35,6 +35,8 @@ class Sender:
     refused_code: str = ""
     refused: tuple[int, ...] = ()
     """The incidents refused with that code since anything was confirmed."""
+    blamed: tuple[int, ...] = ()
+    """Those whose refusals held the sender until another's call succeeded: they are at fault after all."""
 
 
 def backoff(attempts: int, random: Random) -> Nanoseconds:
@@ -47,7 +49,9 @@ def backoff(attempts: int, random: Random) -> Nanoseconds:
 def learn(sender: Sender, answer: Answer, incident: int, *, probe: bool, now: Nanoseconds) -> Sender:
     """Return the sender's state after the answer to a call for `incident`."""
     if answer.meaning == "confirmed":
-        return _enter("running", Sender(since=sender.since, state=sender.state), now)
+        was_everybodys = len(sender.refused) >= REFUSALS_IN_A_ROW
+        blamed = sender.refused if was_everybodys else sender.blamed
+        return _enter("running", Sender(since=sender.since, state=sender.state, blamed=blamed), now)
     if answer.meaning == "refused":
         return _after_refusal(sender, answer, incident, probe=probe, now=now)
     if answer.meaning == "unauthorised":
@@ -62,6 +66,8 @@ def answered(sender: Sender, now: Nanoseconds) -> Sender:
 
 def _after_refusal(sender: Sender, answer: Answer, incident: int, *, probe: bool, now: Nanoseconds) -> Sender:
     """A refusal in DX's own words shows that DX is up and the token good, unless everything is refused."""
+    if incident in sender.blamed and sender.state != "held":
+        return _enter("running", sender, now)
     earlier = sender.refused if sender.refused_code == answer.code else ()
     streak = replace(
         sender,

@@ -213,7 +213,8 @@ def _https(text: str) -> str:
         raise ValueError("is not a plain https URL: write it as https://yourinstance.example")
     if url["scheme"].lower() == "http" and not _is_loopback(url["host"].strip("[]")):
         raise ValueError("uses plain http, which is for loopback hosts only: write https://")
-    return text.rstrip("/")
+    origin = text[: url.end("host")].lower()
+    return (origin + text[url.end("host") :]).rstrip("/")
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -69,6 +70,28 @@ class HttpUrl(fields.Field[str | None]):
         return value if known else missing
 
 
+class Lenient(fields.Field[Any]):
+    """Reads as another field does; what that refuses counts as not given.
+
+    For all but ids and times: an odd side remark must not cost an incident its resolution.
+    """
+
+    def __init__(self, inner: fields.Field[Any]) -> None:
+        super().__init__(allow_none=True)
+        self._inner = inner
+
+    def _bind_to_schema(self, field_name: str, parent: Any) -> None:
+        super()._bind_to_schema(field_name, parent)
+        self._inner = deepcopy(self._inner)
+        self._inner._bind_to_schema(field_name, self)  # noqa: SLF001 - as marshmallow's own List does
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            return self._inner.deserialize(value, attr, data, **kwargs)
+        except ValidationError:
+            return missing
+
+
 class Instant(fields.Field[Nanoseconds | None]):
     """A time as nanoseconds since the epoch, from ISO-8601 with a zone or an epoch of any unit.
 
@@ -80,7 +103,7 @@ class Instant(fields.Field[Nanoseconds | None]):
         super().__init__(allow_none=True, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Nanoseconds | None:
-        if str(value) in ("", "0"):
+        if str(value).strip() in ("", "0"):
             return None
         instant = _instant(str(value).upper())
         if instant is None or not _EARLIEST <= instant < _LATEST:

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from marshmallow import ValidationError, fields, missing
 
-from mappers.fields import Identifier, Instant, Number, Text, VendorSchema, load
+from mappers.fields import Identifier, Instant, Lenient, Number, Text, VendorSchema, load
 from mappers.observation import Ignored, Kind, Observation, Role, Service, Unmappable, Value
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -65,22 +65,22 @@ class Alert(VendorSchema):
     """The alert; Escalate carries nothing but `alertId`, Delete no tags, docs samples no times."""
 
     alertId = Identifier(required=True)
-    message = Text()
-    alias = Text()
+    message = Lenient(Text())
+    alias = Lenient(Text())
     createdAt = Instant()
     updatedAt = Instant()
     priority = Priority(allow_none=True)
-    tags = Tags(allow_none=True)
-    entity = Text()
+    tags = Lenient(Tags())
+    entity = Lenient(Text())
     tinyId = Number()
-    responders = fields.List(fields.Nested(Responder), allow_none=True)
+    responders = Lenient(fields.List(fields.Nested(Responder)))
     details = Details(load_default=dict, allow_none=True)
 
 
 class Envelope(VendorSchema):
     """The body of an alert webhook; `action` may be the name of a custom action."""
 
-    action = Text()
+    action = Lenient(Text())
     alert = fields.Nested(Alert, required=True)
 
 
@@ -162,8 +162,11 @@ def _fields(alert: dict[str, Any]) -> dict[str, Value | None]:
     names = {"message": "name", "priority": "priority", "tags": "tags", "entity": "entity", "alias": "alias"}
     found: dict[str, Value | None] = {name: alert[key] for key, name in names.items() if key in alert}
     if "responders" in alert:
-        teams = (each for each in alert["responders"] or () if each.get("type") == "team")
-        found["teams"] = tuple(filter(None, (each.get("name") for each in teams))) or None
+        teams = [each.get("name") for each in alert["responders"] or () if each.get("type") == "team"]
+        if names_of := tuple(filter(None, teams)):
+            found["teams"] = names_of
+        elif not teams:
+            found["teams"] = None
     return found
 
 
@@ -172,7 +175,7 @@ def _of_alert(alert: dict[str, Any], details: dict[str, Any]) -> dict[str, Value
     found: dict[str, Value | None] = {"number": alert["tinyId"]} if "tinyId" in alert else {}
     tags = (tag for tag in alert.get("tags") or () if tag.lower().startswith(_SERVICE_TAG))
     names = [tag[len(_SERVICE_TAG) :].strip() for tag in tags]
-    names = [name for name in names if name] or [str(details.get("service") or "").strip()]
+    names = [name for name in names if name] or [_text(details.get("service"))]
     return found | ({"services": tuple(Service(name=name) for name in names)} if names[0] else {})
 
 
@@ -181,5 +184,10 @@ def _of_incident(details: dict[str, Any]) -> dict[str, Value | None]:
     if "impacted-services" not in details:
         return {}
     listed = details["impacted-services"]
-    ids = listed if isinstance(listed, list) else str(listed or "").split(",")
-    return {"services": tuple(Service(id=str(each).strip()) for each in ids if str(each).strip()) or None}
+    ids = listed if isinstance(listed, list) else _text(listed).split(",")
+    return {"services": tuple(Service(id=_text(each)) for each in ids if _text(each)) or None}
+
+
+def _text(value: Any) -> str:
+    """Return a text or number of the free map as a trimmed text; anything else says nothing."""
+    return str(value).strip() if isinstance(value, str | int) else ""

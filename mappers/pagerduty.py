@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from mappers.fields import HttpUrl, Identifier, Instant, Number, Text, VendorSchema, load
+from mappers.fields import HttpUrl, Identifier, Instant, Lenient, Number, Text, VendorSchema, load
 from mappers.observation import Ignored, Kind, Observation, Service, Unmappable, Value
 
 _OPENING = frozenset(
@@ -43,25 +43,25 @@ class IncidentData(VendorSchema):
     """The incident as V3 events show it; 2021 bodies lack created_at and reopened_at."""
 
     id = Identifier(required=True)
-    status = Text()
+    status = Lenient(Text())
     created_at = Instant()
     reopened_at = Instant()
-    title = Text()
+    title = Lenient(Text())
     html_url = HttpUrl()
-    service = fields.Nested(Reference, allow_none=True)
-    priority = fields.Nested(Reference, allow_none=True)
-    urgency = Text()
+    service = Lenient(fields.Nested(Reference))
+    priority = Lenient(fields.Nested(Reference))
+    urgency = Lenient(Text())
     number = Number()
-    teams = fields.List(fields.Nested(Reference), allow_none=True)
-    escalation_policy = fields.Nested(Reference, allow_none=True)
-    incident_type = fields.Nested(IncidentType, allow_none=True)
+    teams = Lenient(fields.List(fields.Nested(Reference)))
+    escalation_policy = Lenient(fields.Nested(Reference))
+    incident_type = Lenient(fields.Nested(IncidentType))
     resolve_reason = fields.Raw(allow_none=True)
 
 
 class Event(VendorSchema):
     """One V3 event."""
 
-    event_type = Text()
+    event_type = Lenient(Text())
     occurred_at = Instant()
     data = fields.Nested(IncidentData, required=True)
 

@@ -10,8 +10,6 @@ from app.cli.inputs import instant
 from app.store import deliveries
 from app.store.tables import incidents
 
-LIVE, BACKGROUND = 0, 1
-
 
 @click.command("redeliver")
 @click.argument("references", nargs=-1, metavar="[REF…]")
@@ -36,7 +34,9 @@ def command(
     where = [incidents.c.reference_id.in_(references)] if references else _selection(parked, since, source)
     with current_or_exit(settings).begin() as connection:
         known = set(connection.execute(select(incidents.c.reference_id).where(*where)).scalars())
-        count = deliveries.redeliver(connection, *where, lane=LIVE if references else BACKGROUND)
+        count = deliveries.redeliver(
+            connection, *where, lane=deliveries.LIVE if references else deliveries.BACKGROUND
+        )
     click.echo(f"{count} incidents will be sent again.")
     if unknown := sorted(set(references) - known):
         click.echo(f"Not known here: {', '.join(unknown)}", err=True)

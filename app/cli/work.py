@@ -1,7 +1,9 @@
 """`dx-bridge work`: the pipeline alone."""
 
+import os
 import signal
-from typing import Any
+import sys
+from collections.abc import Callable
 
 import click
 
@@ -15,19 +17,20 @@ from app.pipeline import create_pipeline
 def command(drain: bool) -> None:
     """Fold received events and deliver due incidents, without serving webhooks.
 
-    Any number of these may share one PostgreSQL. SIGTERM lets the calls under way end first.
+    Any number of these may share one PostgreSQL. SIGTERM lets the calls under way end first. --drain
+    waits while the sender is paused or DX is away.
     """
     settings = settings_or_exit()
+    _on_stop(lambda: sys.exit(0))
+    end_with_parent()
     migrated_or_exit(settings)
     pipeline = create_pipeline(settings)
+    _on_stop(pipeline.stop)
+    if not (pipeline.drain() if drain else pipeline.run()):
+        # a call that DX holds on to would hold the exit, too; its incident is in doubt and is sent again
+        os._exit(0)
 
-    def stop(*_: Any) -> None:
-        pipeline.stop()
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    end_with_parent()
-    if drain:
-        pipeline.drain()
-    else:
-        pipeline.run()
+def _on_stop(act: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: act())

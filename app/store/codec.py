@@ -40,18 +40,19 @@ def load_state(text: str) -> State:
 
 
 def _strand(strand: Mapping[str, Any]) -> Strand:
-    merged = strand["merged"]
+    """Read a strand; a part that an earlier version did not write has its default."""
+    merged = strand.get("merged")
     return Strand(
-        role=strand["role"],
-        fields={name: _register(register) for name, register in strand["fields"].items()},
-        created=strand["created"],
-        first=strand["first"],
-        opened=strand["opened"],
-        shown_open=tuple(strand["shown_open"]),
-        resolved=tuple(strand["resolved"]),
+        role=strand.get("role"),
+        fields={name: _register(register) for name, register in strand.get("fields", {}).items()},
+        created=strand.get("created"),
+        first=strand.get("first"),
+        opened=strand.get("opened"),
+        shown_open=tuple(strand.get("shown_open", ())),
+        resolved=tuple(strand.get("resolved", ())),
         merged=Merged(merged["at"], merged["into"]) if merged else None,
-        deleted=strand["deleted"],
-        acknowledged=strand["acknowledged"],
+        deleted=strand.get("deleted"),
+        acknowledged=strand.get("acknowledged"),
     )
 
 

@@ -20,6 +20,9 @@ from app.store import codec
 from app.store.tables import calls, incidents
 from mappers.observation import Nanoseconds
 
+LIVE, BACKGROUND = 0, 1
+"""The lanes: live incidents go first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -82,7 +85,7 @@ def claim(
             if row.destination == destination
             else {"settled": None, "without_metadata": None, "destination": destination}
         )
-        sent = " ".join(sorted({*_ever_sent(row, destination), *each.body}))
+        sent = " ".join(sorted({*_ever_sent(row), *each.body}))
         values = {
             "lease": each.lease,
             "in_doubt": each.doubt + 1,
@@ -170,15 +173,15 @@ def _heal(connection: Connection, now: Nanoseconds) -> None:
 
 
 def _claim(row: Row[Any], destination: str, *, probe: bool) -> Claim:
-    body = request(codec.load_document(row.desired), _ever_sent(row, destination))
+    body = request(codec.load_document(row.desired), _ever_sent(row))
     if row.without_metadata == row.digest and row.destination == destination:
         body.pop("metadata", None)
     return Claim(row.id, uuid4().hex, row.digest, row.desired, body, row.in_doubt, probe)
 
 
-def _ever_sent(row: Row[Any], destination: str) -> frozenset[str]:
-    """Return the keys ever sent to this destination; another one starts with nothing."""
-    return frozenset(row.ever_sent.split()) if row.destination == destination else frozenset()
+def _ever_sent(row: Row[Any]) -> frozenset[str]:
+    """Return the keys ever sent, wherever to: null for a key that this destination never got does no harm."""
+    return frozenset(row.ever_sent.split())
 
 
 def _locked(connection: Connection, claimed: Claim) -> Row[Any]:
@@ -246,7 +249,7 @@ def _history(call: Call, row: Row[Any]) -> dict[str, object]:
         "digest": call.claim.digest,
         "meaning": answer.meaning,
         "code": answer.code,
-        "words": answer.words or reduced,
+        "words": "; ".join(filter(None, (reduced, answer.words))),
         "status": answer.status,
         "duration_ms": call.duration_ms,
     }

@@ -45,17 +45,15 @@ def add(connection: Connection, source: str, key: str, body: bytes, received_at:
     return connection.execute(statement).first() is not None
 
 
-def unfolded(connection: Connection, limit: int) -> list[StoredEvent]:
-    """Return the oldest events not yet folded; a flag and not a cursor, since ids may commit out of order."""
+def unfolded(connection: Connection, limit: int, *, lock: bool = False) -> list[StoredEvent]:
+    """Return the oldest events not yet folded; a flag and not a cursor, since ids may commit out of order.
+
+    With `lock` those that another process is folding are left to it.
+    """
     columns = (events.c.id, events.c.source, events.c.key, events.c.received_at, events.c.body)
     statement = select(*columns).where(~events.c.folded).order_by(events.c.id).limit(limit)
-    return [StoredEvent(*row) for row in connection.execute(statement)]
-
-
-def still_unfolded(connection: Connection, ids: Sequence[int]) -> set[int]:
-    """Lock those of the events that nobody has folded or is folding; on PostgreSQL without waiting."""
-    statement = select(events.c.id).where(events.c.id.in_(ids), ~events.c.folded)
-    return set(connection.execute(statement.with_for_update(skip_locked=True)).scalars())
+    found = connection.execute(statement.with_for_update(skip_locked=True) if lock else statement)
+    return [StoredEvent(*row) for row in found]
 
 
 def mark_folded(connection: Connection, folded: Sequence[Folded]) -> None:

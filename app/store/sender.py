@@ -10,6 +10,8 @@ from app.store.tables import beats, sender
 from mappers.observation import Nanoseconds
 
 _READY = "ready"
+_PAUSED = ("start", "operator", "operator, resumed")
+"""START_PAUSED or an operator; in the last, one who has resumed under START_PAUSED before."""
 _ROW = select(sender).where(sender.c.id == 1)
 _LOCKED = _ROW.with_for_update()
 _CLOCK = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
@@ -27,12 +29,12 @@ class Row:
     @property
     def paused(self) -> bool:
         """Whether nothing is to be sent until somebody says so."""
-        return self.paused_by in ("start", "operator")
+        return self.paused_by in _PAUSED
 
     def shown(self, *, can_deliver: bool) -> tuple[str, str]:
         """Return state and reason for people: a pause hides the rest, and so do missing settings."""
         if self.paused:
-            return "paused", {"start": "START_PAUSED"}.get(self.paused_by, self.paused_by)
+            return "paused", "START_PAUSED" if self.paused_by == "start" else "operator"
         if not can_deliver:
             return "held", "DX_BASE_URL or DX_API_TOKEN is not set"
         return self.sender.state, self.sender.reason
@@ -53,6 +55,7 @@ def load(connection: Connection, now: Nanoseconds, *, lock: bool = False) -> Row
         next_probe_at=row.next_probe_at,
         refused_code=row.refused_code,
         refused=tuple(map(int, row.refused.split())),
+        blamed=tuple(map(int, row.blamed.split())),
     )
     return Row(state, row.paused, row.next_slot_at, _database_now(connection) if shared else now)
 
@@ -65,7 +68,8 @@ def _database_now(connection: Connection) -> Nanoseconds:
 def save(connection: Connection, state: Sender) -> None:
     """Write the sender's state, loaded with `lock` in this transaction."""
     values = {name: getattr(state, name) for name in Sender.__slots__}
-    values["refused"] = " ".join(map(str, state.refused))
+    for name in ("refused", "blamed"):
+        values[name] = " ".join(map(str, getattr(state, name)))
     connection.execute(update(sender).values(**values))
 
 
@@ -81,18 +85,23 @@ def start(connection: Connection, *, paused: bool) -> None:
     operator resumes; then a restart under the same setting does not pause again.
     """
     was = connection.execute(_LOCKED).one().paused
-    by_setting = {"": "start"} if paused else {"start": "", "resumed": ""}
+    without = {"start": "", "resumed": "", "operator, resumed": "operator"}
+    by_setting = {"": "start"} if paused else without
     connection.execute(update(sender).values(next_probe_at=0, paused=by_setting.get(was, was)))
 
 
 def pause(connection: Connection) -> None:
     """Send nothing until resumed."""
-    connection.execute(update(sender).values(paused="operator"))
+    was = connection.execute(_LOCKED).one().paused
+    by = {"": "operator", "resumed": "operator, resumed"}
+    connection.execute(update(sender).values(paused=by.get(was, was)))
 
 
 def resume(connection: Connection) -> None:
     """Send again, and probe at once."""
-    connection.execute(update(sender).values(paused="resumed", next_probe_at=0))
+    was = connection.execute(_LOCKED).one().paused
+    by = {"start": "resumed", "operator, resumed": "resumed", "operator": ""}
+    connection.execute(update(sender).values(paused=by.get(was, was), next_probe_at=0))
 
 
 def is_purge_due(connection: Connection, now: Nanoseconds, every: Nanoseconds) -> bool:

@@ -128,7 +128,8 @@ sender = Table(
     Column("next_probe_at", BigInteger, nullable=False, server_default="0"),
     Column("refused_code", Text, nullable=False, server_default=""),
     Column("refused", Text, nullable=False, server_default="", comment="incident ids, separated by blanks"),
-    Column("paused", Text, nullable=False, server_default="", comment="start, operator, resumed, or nothing"),
+    Column("blamed", Text, nullable=False, server_default="", comment="incident ids, separated by blanks"),
+    Column("paused", Text, nullable=False, server_default="", comment="by whom; see app/store/sender.py"),
     Column(
         "next_slot_at", BigInteger, nullable=False, server_default="0", comment="pace: the next free slot"
     ),

@@ -92,19 +92,8 @@ def test_what_somebody_else_folds_is_left_to_him(postgres_engine):
     add(engine, key="a")
     add(engine, key="b")
     with engine.begin() as mine, engine.begin() as theirs:
-        [first, second] = [event.id for event in events.unfolded(mine, 10)]
-        assert events.still_unfolded(mine, [first]) == {first}
-        assert events.still_unfolded(theirs, [first, second]) == {second}
-
-
-def test_a_folded_event_is_not_unfolded_any_more(engine):
-    """Between reading and locking, another process may have folded an event: it is left out."""
-    add(engine, key="a")
-    with engine.begin() as connection:
-        [event] = events.unfolded(connection, 10)
-    fold_as(engine, {"a": "upsert"})
-    with engine.begin() as connection:
-        assert events.still_unfolded(connection, [event.id]) == set()
+        assert [event.key for event in events.unfolded(mine, 1, lock=True)] == ["a"]
+        assert [event.key for event in events.unfolded(theirs, 10, lock=True)] == ["b"]
 
 
 def test_only_problems_are_folded_again(engine):

@@ -72,10 +72,7 @@ def settle_one(connection):
 
 STATEMENTS = {
     "unfolded": (lambda c: events.unfolded(c, 100), "ix_events_unfolded"),
-    "still unfolded": (
-        lambda c: events.still_unfolded(c, [HELD + 1, HELD + 2]),
-        "PRIMARY KEY|events_pkey|unfolded",
-    ),
+    "unfolded, locked": (lambda c: events.unfolded(c, 100, lock=True), "ix_events_unfolded"),
     "is due": (lambda c: deliveries.is_due(c, START + 1), "ix_incidents_due"),
     "nothing due": (lambda c: deliveries.is_due(c, -1), "ix_incidents_due"),
     "claim": (lambda c: deliveries.claim(c, 4, URL, START, probe=False), "ix_incidents_due"),

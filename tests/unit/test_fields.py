@@ -12,7 +12,7 @@ from marshmallow import fields
 
 from mappers import MAPPERS, jsm, opsgenie, pagerduty, recognise
 from mappers.fields import SECOND, HttpUrl, Identifier, Instant, Number, Text, VendorSchema, load
-from mappers.observation import Unmappable
+from mappers.observation import Observation, Service, Unmappable
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START = 1_704_067_200  # 2024-01-01T00:00:00Z
@@ -100,7 +100,7 @@ def test_a_time_is_read_to_the_nanosecond(value: object, nanoseconds: int | None
 NO_EPOCH = [-1, True, False, 1.5, float("nan"), float("inf"), "1e-9", "٢٠٢٤", "1" * 21, f"{START}\n"]
 TOO_EARLY = [FIRST - 1, "1999-12-31T23:59:59.999999999Z", "0001-01-01T00:00:00+23:59"]
 TOO_LATE = [LAST + 1, "2100-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"]
-NO_ISO = [" ", "now", "2024-01-01", "2024-01-01T00:00:00.Z", "2024-01-01 00:00:00Z", "2024-01-01T00:00:00Z\n"]
+NO_ISO = ["now", "2024-01-01", "2024-01-01T00:00:00.Z", "2024-01-01 00:00:00Z", "2024-01-01T00:00:00Z\n"]
 NO_ZONE = ["2024-01-01T00:00:00", "2024-01-01T00:00:00+25:00", "2024-01-01T00:00:00+1"]
 NO_DAY = ["2024-13-01T00:00:00Z", "2023-02-29T00:00:00Z", "2024-01-01T24:01:00Z"]
 
@@ -224,11 +224,39 @@ def test_no_value_makes_a_mapper_fail(vendor: str, said: dict[str, Any], other: 
         assert MAPPERS[vendor].from_webhook(body) is not None
 
 
-@pytest.mark.parametrize("tags", ["a,b", {"a": 1}, 7])
-def test_tags_that_are_no_list_are_refused(tags: object) -> None:
-    """What cannot be read is told, not dropped."""
-    with pytest.raises(Unmappable, match=r"alert\.tags: Not a valid list\."):
-        opsgenie.from_webhook({"alert": {"alertId": "A", "message": "m", "tags": tags}})
+@pytest.mark.parametrize("odd", ["a,b", {"a": 1}, 7, [[]], True])
+@pytest.mark.parametrize("key", ["tags", "responders", "message", "entity"])
+def test_an_odd_side_remark_costs_no_resolution(key: str, odd: object) -> None:
+    """What is neither id nor time may be as odd as it likes: a Close still closes."""
+    seen = opsgenie.from_webhook({"action": "Close", "alert": {"alertId": "A", "alias": "a", key: odd}})
+    assert isinstance(seen, Observation)
+    assert seen.resolves
+
+
+@pytest.mark.parametrize(
+    ("details", "services"),
+    [
+        ({"service": ["a"]}, None),
+        ({"service": {"a": 1}}, None),
+        ({"service": 7}, (Service(name="7"),)),
+    ],
+)
+def test_only_texts_name_services(details: object, services: object) -> None:
+    """Lists and maps in the free details name no service."""
+    seen = opsgenie.from_webhook({"alert": {"alertId": "A", "message": "m", "details": details}})
+    assert isinstance(seen, Observation)
+    assert seen.fields.get("services") == services
+
+
+def test_teams_without_names_erase_none() -> None:
+    """An event whose team responders carry no names says nothing of teams; one without any clears them."""
+    unnamed = {"alertId": "A", "message": "m", "responders": [{"type": "team", "id": "T1"}]}
+    seen = opsgenie.from_webhook({"alert": unnamed})
+    cleared = opsgenie.from_webhook({"alert": {**unnamed, "responders": []}})
+    assert isinstance(seen, Observation)
+    assert isinstance(cleared, Observation)
+    assert "teams" not in seen.fields
+    assert cleared.fields["teams"] is None
 
 
 @pytest.mark.parametrize("body", [{"alert": {"alertId": "A"}}, {"action": "Create"}, {}])

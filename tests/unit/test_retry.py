@@ -222,8 +222,16 @@ def test_a_sender_held_for_refusals_stays_held_by_the_next() -> None:
 
 
 def test_a_sender_held_for_refusals_goes_on_with_a_confirmation() -> None:
-    """A probe that succeeds ends the hold and empties the row."""
-    assert told(refuse(RUNNING, range(20)), CONFIRMED, probe=True) == Sender(since=NOW, next_probe_at=NOW)
+    """A probe that succeeds ends the hold and empties the row: those refused are at fault after all."""
+    after = told(refuse(RUNNING, range(20)), CONFIRMED, probe=True)
+    assert after == Sender(since=NOW, next_probe_at=NOW, blamed=tuple(range(20)))
+
+
+def test_those_at_fault_do_not_hold_the_sender_again() -> None:
+    """Refused once more, they are parked one by one; a row of twenty others holds again."""
+    after = refuse(told(refuse(RUNNING, range(20)), CONFIRMED, probe=True), range(20))
+    assert (after.state, after.refused) == ("running", ())
+    assert refuse(after, range(20, 40)).state == "held"
 
 
 def test_the_row_keeps_no_more_than_it_needs() -> None:

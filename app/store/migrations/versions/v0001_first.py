@@ -136,11 +136,18 @@ def upgrade() -> None:
             comment="incident ids, separated by blanks",
         ),
         sa.Column(
+            "blamed",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="incident ids, separated by blanks",
+        ),
+        sa.Column(
             "paused",
             sa.Text(),
             server_default="",
             nullable=False,
-            comment="start, operator, resumed, or nothing",
+            comment="by whom; see app/store/sender.py",
         ),
         sa.Column(
             "next_slot_at",
