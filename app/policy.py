@@ -71,14 +71,12 @@ def slug(name: str) -> str:
 def _services(services: Value | None) -> list[dict[str, str]] | None:
     if not isinstance(services, tuple):
         return None
-    found = {entry["identifier"]: entry for entry in map(_service, services) if entry}
-    return list(found.values()) or None
+    entries = [_service(service) for service in services if isinstance(service, Service)]
+    return list({entry["identifier"]: entry for entry in entries if entry}.values()) or None
 
 
-def _service(service: Service | str) -> dict[str, str] | None:
-    """The slug of the name identifies a service in DX's catalog, its id where there is no name."""
-    if isinstance(service, str):
-        return None
+def _service(service: Service) -> dict[str, str] | None:
+    """Identify a service in DX's catalog by the slug of its name; by its id where nothing of a name is left."""
     identifier = slug(service.name or "") or service.id or service.name
     named = {"name": service.name} if service.name else {}
     return {"identifier": identifier, **named} if identifier else None
