@@ -1,10 +1,15 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.store import migrate
 from app.store.engine import connect
 from tests.postgres import PostgresServer, running_server
+
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
