@@ -7,7 +7,6 @@ from app.store import migrate
 from app.store.engine import connect
 from tests.postgres import PostgresServer, running_server
 
-
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
