@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,21 @@ def main() -> None:
     """Run the main job once; with KEEP=1 stay up until Ctrl-C."""
     with tempfile.TemporaryDirectory() as folder, running_sandbox() as sandbox:
         bridge = Bridge(Path(folder), sandbox.url).start().wait_ready()
-        print("The bridge and a stand-in for DX are running. Replaying webhooks, signed as the vendors do:\n")
+        print(
+            "The bridge and a stand-in for DX are running. Replaying webhooks, signed as the vendors do:\n",
+            flush=True,
+        )
         for file in sorted(LIFECYCLES.glob("*.jsonl")):
             source = file.stem.partition("-")[0]
             told = bridge.run("replay", "--source", source, str(file), "--to", bridge.url)
             print(f"  {file.stem:<28} {told.stdout.strip()}")
         wait_until(bridge.is_settled, what="delivery")
         _print_table(sandbox)
-        if os.environ.get("KEEP"):
-            _stay(bridge, sandbox)
-        code = bridge.stop()
+        try:
+            if os.environ.get("KEEP"):
+                _stay(bridge, sandbox)
+        finally:
+            code = bridge.stop()
     sys.exit(code)
 
 
@@ -38,7 +44,13 @@ def _print_table(sandbox: Sandbox) -> None:
     for incident in sorted(incidents, key=lambda each: each["started_at"]):
         cells = (_cell(incident[name], width) for name, width in _COLUMNS)
         services = ", ".join(service["identifier"] for service in incident["services"] or ())
-        print("  " + "  ".join(cells) + f"  {services}")
+        merged_into = (incident["metadata"] or {}).get("merged_into")
+        print(
+            "  "
+            + "  ".join(cells)
+            + f"  {services}"
+            + (f"  merged into {merged_into}" if merged_into else "")
+        )
 
 
 def _cell(value: Any, width: int) -> str:
@@ -49,7 +61,9 @@ def _cell(value: Any, width: int) -> str:
 def _stay(bridge: Bridge, sandbox: Sandbox) -> None:
     print(f"\nThe bridge:  {bridge.url}   webhooks at {bridge.url}/webhooks/<source>")
     print(f"What DX holds: {sandbox.url}\n\nCtrl-C ends both.")
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 if __name__ == "__main__":
