@@ -41,12 +41,12 @@ def fleet(tmp_path, sandbox, postgres_server):
 
 def test_a_fleet_delivers_exactly(fleet, sandbox, postgres_server):
     """Six processes, 2,000 incidents, a fifth of the calls failing: DX ends exact, and each did its share."""
-    load = Load(900, seed=7)
+    load = Load(930, seed=7)
     sandbox.faults(*FAULTS)
     bridges = fleet()
     assert load.post(*bridges[:3]) == len(load.webhooks)
     wait_until(bridges[0].is_settled, 240, "delivery")
-    assert len(load.truth) >= 1900
+    assert len(load.truth) >= 2000
     assert load.differences(sandbox) == []
     assert sandbox.calls()["max_in_flight_per_incident"] == 1
     assert all("call to DX" in (bridge.folder / "bridge.log").read_text() for bridge in bridges)
