@@ -32,7 +32,7 @@ def store_and_notify(engine):
 def test_a_commit_wakes(engine, wake):
     """A commit on another connection is noticed."""
     store_and_notify(engine)
-    wait_until(wake.wait, 2, "the wake-up")
+    assert wait_until(wake.wait, 2, "the wake-up")
 
 
 def test_no_commit_wakes_nobody(engine, wake):
