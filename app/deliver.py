@@ -186,7 +186,9 @@ class Deliverer:
         def permit() -> bool:
             return self._clock.steady() - begun < self._to.outlive
 
-        return self._client().upsert(claim.body, permit)
+        client = self._client()
+        send = client.delete if claim.method == deliveries.DELETE else client.upsert
+        return send(claim.body, permit)
 
     def _client(self) -> DX:
         if not hasattr(self._clients, "dx"):
@@ -230,6 +232,7 @@ def _report(call: Call) -> None:
     say(
         "call to DX",
         incident_id=call.claim.incident_id,
+        method=call.claim.method,
         meaning=answer.meaning,
         code=answer.code,
         status=answer.status,

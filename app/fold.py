@@ -9,14 +9,15 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from app.clock import Clock
+from app.in_force import Applied, InForce
 from app.incident import State, merge, observe
-from app.policy import Document, document
+from app.policy import DEFAULT, Policy
+from app.renew import renewed
 from app.settings import Source
 from app.store import codec, events, incidents
 from app.store.engine import reading
 from app.store.events import Folded, StoredEvent
-from app.store.incidents import Held, Key, Renewed
-from app.view import view
+from app.store.incidents import Carried, Held, Key, Renewed
 from mappers import MAPPERS
 from mappers.observation import Ignored, Nanoseconds, Unmappable
 
@@ -49,19 +50,19 @@ def map_body(source: Source, body: Mapping[str, object], received_at: Nanosecond
         return Mapped("failed", f"{source.vendor} mapper: {type(error).__name__}")
 
 
-def wanted(source: Source, vendor_id: str, state: State) -> Document:
-    """Return the document that DX should hold for an incident in this state."""
-    link = MAPPERS[source.vendor].source_url(state.kind, vendor_id, source.app_url)
-    return document(source.name, vendor_id, view(state), link)
-
-
 class Folder:
     """Folds stored events in batches, each in one short transaction."""
 
     def __init__(
-        self, engine: Engine, sources: Mapping[str, Source], destination: str | None, clock: Clock
+        self,
+        engine: Engine,
+        sources: Mapping[str, Source],
+        destination: str | None,
+        clock: Clock,
+        policy: Policy = DEFAULT,
     ) -> None:
         self._engine, self._sources, self._destination, self._clock = engine, sources, destination, clock
+        self._in_force = InForce(policy)
 
     def fold(self) -> int:
         """Fold the oldest unfolded events; return how many. Folding one twice changes nothing.
@@ -90,10 +91,11 @@ class Folder:
     def _write(self, connection: Connection, mapped: Sequence[tuple[StoredEvent, Mapped]]) -> list[Folded]:
         """Merge mapped events into their incidents, in the caller's transaction."""
         now, states = self._clock.wall(), _by_key(each for _, each in mapped)
+        applied = self._in_force.in_transaction(connection, now)
         held = {each.key: each for each in incidents.lock(connection, states, now)}
-        renewed = {key: self._renew(each, states[key]) for key, each in held.items()}
-        incidents.renew(connection, list(filter(None, renewed.values())), self._destination, now)
-        folded = [_folded(event, each, renewed) for event, each in mapped]
+        made = {key: self._renew(applied, each, states[key]) for key, each in held.items()}
+        incidents.renew(connection, list(filter(None, made.values())), self._destination, now)
+        folded = [_folded(event, each, made) for event, each in mapped]
         events.mark_folded(connection, folded)
         return folded
 
@@ -103,15 +105,14 @@ class Folder:
             return Mapped("failed", f"no source named {event.source} is configured")
         return map_body(source, orjson.loads(event.body), event.received_at)
 
-    def _renew(self, held: Held, states: list[State]) -> Renewed | None:
+    def _renew(self, applied: Applied, held: Held, states: list[State]) -> Renewed | Carried | None:
         source_name, vendor_id = held.key
         try:
             state = reduce(merge, states if held.state is None else [codec.load_state(held.state), *states])
-            desired = wanted(self._sources[source_name], vendor_id, state)
+            return renewed(applied, self._sources, held, state, self._destination)
         except Exception:  # a bug met by one incident must not stop the others; its events say "failed"
             log.exception("incident could not be folded", source=source_name, reference_id=vendor_id)
             return None
-        return Renewed(held, codec.dump(state), desired.reference_id, codec.dump_document(desired))
 
 
 def _by_key(mapped: Iterable[Mapped]) -> dict[Key, list[State]]:
@@ -122,10 +123,10 @@ def _by_key(mapped: Iterable[Mapped]) -> dict[Key, list[State]]:
     return states
 
 
-def _folded(event: StoredEvent, mapped: Mapped, renewed: Mapping[Key, Renewed | None]) -> Folded:
+def _folded(event: StoredEvent, mapped: Mapped, made: Mapping[Key, Renewed | Carried | None]) -> Folded:
     if mapped.key is None:
         return Folded(event, mapped.outcome, mapped.reason)
-    into = renewed[mapped.key]
+    into = made[mapped.key]
     if into is None:
         return Folded(event, "failed", "its incident could not be folded; the log says why")
     return Folded(event, mapped.outcome, None, into.held.id)

@@ -61,6 +61,7 @@ def observe(seen: Observation, received_at: Nanoseconds) -> State:
     A receipt is never evidence of an open incident: a webhook may arrive long after what it tells.
     """
     at = received_at if seen.at is None else seen.at
+    resolved_at = at if seen.resolved_at is None else seen.resolved_at
     strand = Strand(
         role=seen.role,
         fields={name: Register(at, name in seen.about, value) for name, value in seen.fields.items()},
@@ -68,7 +69,7 @@ def observe(seen: Observation, received_at: Nanoseconds) -> State:
         first=at,
         opened=_latest(seen.opened_at, seen.at if seen.opens else None),
         shown_open=(at,) if seen.shows_open and seen.at is not None else (),
-        resolved=(at,) if seen.resolves else (),
+        resolved=(resolved_at,) if seen.resolves else (),
         merged=None if seen.merged_into is None else Merged(at, seen.merged_into),
         deleted=at if seen.deleted else None,
         acknowledged=at if seen.acknowledged else None,

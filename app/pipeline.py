@@ -16,6 +16,8 @@ from tenacity import RetryCallState, Retrying, wait_exponential
 from app.clock import Clock
 from app.deliver import Deliverer, Destination
 from app.fold import Folder
+from app.in_force import InForce
+from app.renew import Renewal
 from app.settings import Settings
 from app.store import sender
 from app.store.engine import connect
@@ -30,6 +32,7 @@ log = structlog.get_logger()
 BEAT_SECONDS = 5.0
 LEASES_SECONDS = 0.25
 PURGE_LOOK_SECONDS = 600.0
+RENEWAL_LOOK_SECONDS = 1.0
 PURGE_EVERY = 86_400 * SECOND
 LOOK_SECONDS = 0.1
 """How often to look without having been woken: for due times, slots of the pace, probes."""
@@ -153,7 +156,9 @@ def create_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
     """Put a pipeline together; without DX's address and token it folds and delivers nothing."""
     clock = clock or Clock()
     engine = connect(settings.database_url, pool_size=CONNECTIONS)
-    folder = Folder(engine, settings.sources, settings.dx_base_url, clock)
+    folder = Folder(engine, settings.sources, settings.dx_base_url, clock, settings.policy)
+    in_force = InForce(settings.policy)
+    renewal = Renewal(engine, settings.sources, settings.dx_base_url, in_force, clock)
     deliverer = _create_deliverer(settings, engine, clock)
     purge = Purge(engine, settings.event_retention_days * PURGE_EVERY, clock)
     name = f"{socket.gethostname()}:{os.getpid()}"
@@ -171,6 +176,8 @@ def create_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
         Chore(BEAT_SECONDS, beat),
         Chore(PURGE_LOOK_SECONDS, purge.look),
         Chore(0, purge.page),
+        Chore(RENEWAL_LOOK_SECONDS, renewal.look),
+        Chore(0, renewal.page),
     ]
     if deliverer:
         chores.append(Chore(LEASES_SECONDS, deliverer.free_dead_leases))

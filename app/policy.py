@@ -1,89 +1,100 @@
-"""What DX should hold for an incident: a pure function of what its events show.
-
-Source of the document's shape: docs.getdx.com/datacloudapi, method `incidents.upsert`.
-"""
+"""What DX should hold for an incident under a policy: services, priorities, metadata; pure."""
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from typing import Literal
 
+from app.document import Document, timestamp
+from app.rules import Rule
 from app.view import Incident
-from mappers.fields import SECOND
-from mappers.observation import Nanoseconds, Service, Value
+from mappers import MAPPERS
+from mappers.observation import Service, Value
 
-ALWAYS = ("reference_id", "started_at", "resolved_at")
-_METADATA = ("urgency", "teams", "number", "incident_type", "escalation_policy", "tags", "entity", "alias")
+_OF_FIELDS = ("urgency", "teams", "number", "incident_type", "escalation_policy", "tags", "entity", "alias")
+METADATA = ("source", "kind", *_OF_FIELDS, "acknowledged_at", "merged_into", "approximate")
+RETRACTABLE = ("merged", "deleted", "excluded")
+UNMAPPED = ("slug", "id", "omit")
+ISSUE_TYPES = ("[System] Incident", "Incident")
+
+Unmapped = Literal["slug", "id", "omit"]
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """The body of an upsert by key, without the keys that have no value; times are UTC, whole seconds."""
+class SourcePolicy:
+    """What holds for one source alone."""
 
-    reference_id: str
-    started_at: str
-    resolved_at: str | None
-    values: dict[str, object] = field(default_factory=dict)
-    """name, priority, source_url, services, metadata: where known."""
+    vendor: str
+    reference_prefix: str = ""
+    include: Rule | None = None
+    app_url: str | None = None
+    issue_types: tuple[str, ...] = ISSUE_TYPES
+    """Jira's: those that count as incidents."""
+
+    @property
+    def prefix(self) -> str:
+        """What the references of this source begin with."""
+        return self.reference_prefix + MAPPERS[self.vendor].REFERENCE_PREFIX
 
 
-def document(source: str, vendor_id: str, shown: Incident, source_url: str | None) -> Document:
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All of `bridge.toml` that decides about documents; the defaults are those of an empty file."""
+
+    unmapped: Unmapped = "slug"
+    services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    priorities: Mapping[str, str] = field(default_factory=dict)
+    include: Rule | None = None
+    retract: frozenset[str] = frozenset()
+    metadata: tuple[str, ...] = METADATA
+    rename: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, SourcePolicy] = field(default_factory=dict)
+
+    def source(self, name: str) -> SourcePolicy | None:
+        """Return what holds for a source; None for one that this policy does not know."""
+        return self.sources.get(name) or (SourcePolicy(name) if name in MAPPERS else None)
+
+    def identifiers(self, service: Service) -> tuple[str, ...]:
+        """Return the identifiers that a service has in DX's catalog: by its id, its name, or as `unmapped` says."""
+        for key in (service.id, service.name):
+            if key is not None and key in self.services:
+                return self.services[key]
+        by_name = slug(service.name or "")
+        unmapped = {
+            "slug": by_name or service.id or service.name,
+            "id": service.id or by_name or service.name,
+        }
+        chosen = unmapped.get(self.unmapped)
+        return (chosen,) if chosen else ()
+
+
+DEFAULT = Policy()
+
+
+def document(
+    source: str, vendor_id: str, shown: Incident, source_url: str | None, policy: Policy = DEFAULT
+) -> Document:
     """Return what DX should hold; `source_url` serves where the vendor's bodies carry none."""
     fields = {"source_url": source_url, **shown.fields} if shown.known else {}
+    of_source = policy.source(source)
     values = {
         "name": fields.get("name"),
-        "priority": fields.get("priority"),
+        "priority": _priority(policy, fields.get("priority")),
         "source_url": fields.get("source_url"),
-        "services": _services(fields.get("services")),
-        "metadata": _metadata(source, shown),
+        "services": _services(policy, fields.get("services")),
+        "metadata": _selected(policy, metadata(source, shown)),
     }
     return Document(
-        reference_id=vendor_id,
+        reference_id=(of_source.prefix if of_source else "") + vendor_id,
         started_at=timestamp(shown.started_at),
         resolved_at=None if shown.resolved_at is None else timestamp(shown.resolved_at),
         values={key: value for key, value in values.items() if value is not None},
     )
 
 
-def request(wanted: Document, ever_sent: frozenset[str] = frozenset()) -> dict[str, object]:
-    """Return the body to send: what is wanted, and null for each key once sent that has no value now.
-
-    DX leaves an omitted key as it is and erases one that is null; services are erased by [].
-    """
-    gone: dict[str, object] = {
-        key: [] if key == "services" else None for key in sorted(ever_sent - {*ALWAYS, *wanted.values})
-    }
-    times = {"started_at": wanted.started_at, "resolved_at": wanted.resolved_at}
-    return {"reference_id": wanted.reference_id, **times, **wanted.values, **gone}
-
-
-def timestamp(instant: Nanoseconds) -> str:
-    """Write a time as DX wants it, cut (not rounded) to whole seconds: `2024-01-01T11:22:33Z`."""
-    return datetime.fromtimestamp(instant // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def slug(name: str) -> str:
-    """Return `api-service` for `API Service`: NFKD, ASCII, lower case, one dash for anything else."""
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")
-
-
-def _services(services: Value | None) -> list[dict[str, str]] | None:
-    if not isinstance(services, tuple):
-        return None
-    entries = [_service(service) for service in services if isinstance(service, Service)]
-    return list({entry["identifier"]: entry for entry in entries if entry}.values()) or None
-
-
-def _service(service: Service) -> dict[str, str] | None:
-    """Identify a service in DX's catalog by the slug of its name; by its id where nothing of a name is left."""
-    identifier = slug(service.name or "") or service.id or service.name
-    named = {"name": service.name} if service.name else {}
-    return {"identifier": identifier, **named} if identifier else None
-
-
-def _metadata(source: str, shown: Incident) -> dict[str, object]:
-    known = {key: shown.fields[key] for key in _METADATA if key in shown.fields}
+def metadata(source: str, shown: Incident) -> dict[str, object]:
+    """Return all that is known of an incident besides DX's own keys, by the names that a policy knows."""
     acknowledged = shown.acknowledged_at
     computed = {
         "acknowledged_at": None if acknowledged is None else timestamp(acknowledged),
@@ -93,6 +104,32 @@ def _metadata(source: str, shown: Incident) -> dict[str, object]:
     return {
         "source": source,
         "kind": shown.kind,
-        **known,
-        **{k: v for k, v in computed.items() if v is not None},
+        **{key: shown.fields[key] for key in _OF_FIELDS if key in shown.fields},
+        **{key: value for key, value in computed.items() if value is not None},
     }
+
+
+def slug(name: str) -> str:
+    """Return `api-service` for `API Service`: NFKD, ASCII, lower case, one dash for anything else."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")
+
+
+def _priority(policy: Policy, priority: Value | None) -> Value | None:
+    return policy.priorities.get(priority, priority) or None if isinstance(priority, str) else priority
+
+
+def _services(policy: Policy, services: Value | None) -> list[dict[str, str]] | None:
+    """Return the services as DX wants them, each identifier once; None where nothing is known."""
+    entries: dict[str, dict[str, str]] = {}
+    for service in services if isinstance(services, tuple) else ():
+        if isinstance(service, Service):
+            named = {"name": service.name} if service.name else {}
+            for identifier in policy.identifiers(service):
+                entries.setdefault(identifier, {"identifier": identifier, **named})
+    return list(entries.values()) or None
+
+
+def _selected(policy: Policy, known: Mapping[str, object]) -> dict[str, object] | None:
+    chosen = {policy.rename.get(key, key): known[key] for key in known if key in policy.metadata}
+    return chosen or None

@@ -18,6 +18,7 @@ from app.store.trouble import cause, remedy
 from app.store.wake import Notifier
 from app.verify import VERIFIERS
 from app.webhook import NotJSONError, read_webhook
+from mappers import MAPPERS
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/")
 
@@ -45,8 +46,9 @@ class Receiver:
         self._verify(source, request, raw)
         if (request.mimetype or "").startswith(_FORMS):
             raise errors.not_json_type()
+        delivery = request.headers.get(MAPPERS[source.vendor].DELIVERY_HEADER, "")
         try:
-            webhook = read_webhook(source, raw)
+            webhook = read_webhook(source, raw, delivery)
         except NotJSONError as error:
             raise errors.not_json(str(error)) from None
         return self._store(source, webhook.key, webhook.kept)

@@ -1,6 +1,5 @@
 """The environment, read once into frozen settings; every problem at once, no secret in any message."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -12,17 +11,16 @@ from dotenv import dotenv_values
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.config import Config, SourceConfig, read_file
 from app.errors import SettingsError
+from app.policy import Policy
+from app.urls import base_url
 
 T = TypeVar("T")
 
 SHORTEST_SECRET = 16
 _EPHEMERAL = ("DYNO", "K_SERVICE", "RENDER")
 """Variables that Heroku, Cloud Run and Render set, whose disks are gone with the next restart."""
-_BASE_URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(:(?P<port>[0-9]{1,5}))?(/[a-z0-9._~/-]*)?",
-    re.IGNORECASE | re.ASCII,
-)
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -52,6 +50,7 @@ class Source:
     secrets_env: str
     secrets: tuple[Secret, ...] = ()
     app_url: str | None = None
+    api_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,7 @@ class Settings:
     """All settings; README lists them."""
 
     sources: Mapping[str, Source]
+    policy: Policy
     dx_base_url: str | None
     dx_api_token: Secret | None
     dx_max_rps: float
@@ -143,17 +143,31 @@ def default_sources() -> dict[str, Source]:
         Source("pagerduty", "pagerduty", "PAGERDUTY_WEBHOOK_SECRETS"),
         Source("opsgenie", "opsgenie", "OPSGENIE_WEBHOOK_TOKENS", app_url="https://app.opsgenie.com"),
         Source("jsm", "jsm", "JSM_WEBHOOK_TOKENS"),
+        Source("jira", "jira", "JIRA_WEBHOOK_SECRETS"),
     )
     return {source.name: source for source in sources}
+
+
+def all_sources(config: Config) -> dict[str, Source]:
+    """Return the default sources as `bridge.toml` changes them, and its further ones; without their secrets."""
+    defaults = default_sources()
+    return defaults | {name: _configured(name, each, defaults) for name, each in config.sources.items()}
+
+
+def _configured(name: str, given: SourceConfig, defaults: Mapping[str, Source]) -> Source:
+    own = defaults.get(name, replace(defaults[given.vendor], name=name))
+    return replace(own, secrets_env=given.secrets_env or own.secrets_env, api_url=given.api_url)
 
 
 _APP_URLS = {"opsgenie": "OPSGENIE_APP_URL", "jsm": "JSM_SITE_URL"}
 
 
 def _settings(read: _Reader) -> Settings:
+    config = _config(read)
     return Settings(
-        sources={name: _source(read, source) for name, source in default_sources().items()},
-        dx_base_url=read("DX_BASE_URL", _https, None),
+        sources={name: _source(read, source) for name, source in all_sources(config).items()},
+        policy=config.policy,
+        dx_base_url=read("DX_BASE_URL", base_url, None),
         dx_api_token=read("DX_API_TOKEN", _secret, None),
         dx_max_rps=read("DX_MAX_RPS", _number(0, 1000), 10.0),
         dx_timeout=read("DX_TIMEOUT", _number(0.1, 300), 15.0),
@@ -171,6 +185,17 @@ def _settings(read: _Reader) -> Settings:
     )
 
 
+def _config(read: _Reader) -> Config:
+    """Read `bridge.toml`, or the file that BRIDGE_CONFIG names; without either, everything is as by default."""
+    named = read("BRIDGE_CONFIG", Path, None)
+    path = named or Path("bridge.toml")
+    if named is None and not path.exists():
+        return Config()
+    config, problems = read_file(path)
+    read.problems += [f"{path}: {problem}" for problem in problems]
+    return config
+
+
 def _database(read: _Reader) -> str:
     """Return the database's URL; refuse a file on a disk that does not last, unless that is wanted."""
     url = read("DATABASE_URL", _database_url, "sqlite:///bridge.db")
@@ -186,8 +211,8 @@ def _database(read: _Reader) -> str:
 
 
 def _source(read: _Reader, source: Source) -> Source:
-    app_url_env = _APP_URLS.get(source.name)
-    app_url = read(app_url_env, _https, source.app_url) if app_url_env else None
+    variable = _APP_URLS.get(source.name)
+    app_url = read(variable, base_url, source.app_url) if variable else source.app_url
     return replace(source, secrets=read(source.secrets_env, _secrets, ()), app_url=app_url)
 
 
@@ -205,23 +230,6 @@ def _secrets(text: str) -> tuple[Secret, ...]:
     if "" in items:
         raise ValueError("has an empty item: remove the comma too many")
     return tuple(_secret(item) for item in items)
-
-
-def _https(text: str) -> str:
-    url = _BASE_URL.fullmatch(text)
-    if url is None or int(url["port"] or 0) > 65535:
-        raise ValueError("is not a plain https URL: write it as https://yourinstance.example")
-    if url["scheme"].lower() == "http" and not _is_loopback(url["host"].strip("[]")):
-        raise ValueError("uses plain http, which is for loopback hosts only: write https://")
-    origin = text[: url.end("host")].lower()
-    return (origin + text[url.end("host") :]).rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _number(least: float, most: float) -> Callable[[str], float]:

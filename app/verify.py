@@ -27,8 +27,17 @@ def signature_v1(headers: Headers, body: bytes, secrets: Iterable[bytes]) -> boo
     """
     sent = headers.get("X-PagerDuty-Signature", "").split(",")
     given = [_bytes(part.strip()[3:]) for part in sent if part.strip().startswith("v1=")]
-    expected = [hmac.new(secret, body, hashlib.sha256).hexdigest().encode() for secret in secrets]
-    return _any_equal(given, expected)
+    return _any_equal(given, [_digest(body, secret).encode() for secret in secrets])
+
+
+def hub_signature(headers: Headers, body: bytes, secrets: Iterable[bytes]) -> bool:
+    """Jira: `X-Hub-Signature: sha256=<hex>`, HMAC-SHA256 of the raw body.
+
+    Only webhooks that an administrator gave a secret are signed so; those of apps carry a JWT instead.
+    """
+    method, _, signature = headers.get("X-Hub-Signature", "").strip().partition("=")
+    given = [_bytes(signature)] if method == "sha256" else []
+    return _any_equal(given, [_digest(body, secret).encode() for secret in secrets])
 
 
 def token(headers: Headers, body: bytes, secrets: Iterable[bytes]) -> bool:  # noqa: ARG001
@@ -47,7 +56,12 @@ def token(headers: Headers, body: bytes, secrets: Iterable[bytes]) -> bool:  # n
 
 def sign_v1(body: bytes, secret: bytes) -> dict[str, str]:
     """Return the headers that PagerDuty would sign `body` with."""
-    return {"X-PagerDuty-Signature": f"v1={hmac.new(secret, body, hashlib.sha256).hexdigest()}"}
+    return {"X-PagerDuty-Signature": f"v1={_digest(body, secret)}"}
+
+
+def sign_hub(body: bytes, secret: bytes) -> dict[str, str]:
+    """Return the headers that Jira would sign `body` with."""
+    return {"X-Hub-Signature": f"sha256={_digest(body, secret)}"}
 
 
 def sign_token(body: bytes, secret: bytes) -> dict[str, str]:  # noqa: ARG001
@@ -55,8 +69,17 @@ def sign_token(body: bytes, secret: bytes) -> dict[str, str]:  # noqa: ARG001
     return {"X-Webhook-Token": secret.decode()}
 
 
-VERIFIERS: dict[str, Verifier] = {"pagerduty": signature_v1, "opsgenie": token, "jsm": token}
-SIGNERS = {"pagerduty": sign_v1, "opsgenie": sign_token, "jsm": sign_token}
+VERIFIERS: dict[str, Verifier] = {
+    "pagerduty": signature_v1,
+    "opsgenie": token,
+    "jsm": token,
+    "jira": hub_signature,
+}
+SIGNERS = {"pagerduty": sign_v1, "opsgenie": sign_token, "jsm": sign_token, "jira": sign_hub}
+
+
+def _digest(body: bytes, secret: bytes) -> str:
+    return hmac.new(secret, body, hashlib.sha256).hexdigest()
 
 
 def _any_equal(given: Iterable[bytes], expected: Iterable[bytes]) -> bool:

@@ -41,13 +41,20 @@ def parse(raw: bytes) -> dict[str, Any]:
     return body
 
 
-def read_webhook(source: Source, raw: bytes) -> Webhook:
-    """Read a webhook of a source; raise NotJSONError."""
+def read_webhook(source: Source, raw: bytes, delivery: str = "") -> Webhook:
+    """Read a webhook of a source; raise NotJSONError.
+
+    `delivery` is what the vendor calls this delivery in a header that it does not sign, so the digest
+    stands beside it: nobody can pass one body off as another that was delivered already.
+    """
     mapper, body = MAPPERS[source.vendor], parse(raw)
     redacted = mapper.redact(body)
     kept = raw if redacted is body else _exact(mapper.redact(json.loads(raw)))
     vendor_id = mapper.event_id(redacted)
-    return Webhook(vendor_id if _is_key(vendor_id) else digest(kept), redacted, kept)
+    if _is_key(vendor_id):
+        return Webhook(vendor_id, redacted, kept)
+    named = f"{delivery}:" if _is_key(delivery) else ""
+    return Webhook(named + digest(kept), redacted, kept)
 
 
 def digest(kept: bytes) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from mappers import jsm, opsgenie, pagerduty
+from mappers import jira, jsm, opsgenie, pagerduty
 from mappers.observation import Ignored, Kind, Observation
 
 __all__ = ["MAPPERS", "Mapper", "recognise"]
@@ -11,6 +11,11 @@ __all__ = ["MAPPERS", "Mapper", "recognise"]
 
 class Mapper(Protocol):
     """What a vendor's module offers; every function is pure and takes no `self`."""
+
+    REFERENCE_PREFIX: str
+    """What the reference in DX begins with, before the vendor's id; mostly nothing."""
+    DELIVERY_HEADER: str
+    """The header that names a delivery, and with the body's digest tells events apart; "" where there is none."""
 
     def recognises(self, body: Mapping[str, Any]) -> bool:
         """Tell whether a body is this vendor's."""
@@ -28,7 +33,7 @@ class Mapper(Protocol):
         """Return the incident's page at the vendor; None where its bodies carry it, or none is known."""
 
 
-MAPPERS: dict[str, Mapper] = {"pagerduty": pagerduty, "opsgenie": opsgenie, "jsm": jsm}
+MAPPERS: dict[str, Mapper] = {"pagerduty": pagerduty, "opsgenie": opsgenie, "jsm": jsm, "jira": jira}
 
 
 def recognise(body: Mapping[str, Any]) -> str | None:

@@ -1,9 +1,17 @@
 """Jira Service Management Operations: Opsgenie's alert webhooks under another name and other links."""
 
 from mappers.observation import Kind
-from mappers.opsgenie import event_id, from_webhook, redact
+from mappers.opsgenie import DELIVERY_HEADER, REFERENCE_PREFIX, event_id, from_webhook, redact
 
-__all__ = ["event_id", "from_webhook", "recognises", "redact", "source_url"]
+__all__ = [
+    "DELIVERY_HEADER",
+    "REFERENCE_PREFIX",
+    "event_id",
+    "from_webhook",
+    "recognises",
+    "redact",
+    "source_url",
+]
 
 
 def recognises(body: object) -> bool:  # noqa: ARG001

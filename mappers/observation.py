@@ -43,6 +43,8 @@ class Observation:
     shows_open: bool = False
     """The event is about something else and shows an open incident in passing."""
     resolves: bool = False
+    resolved_at: Nanoseconds | None = None
+    """When it was resolved, where the event tells a time of its own for that; else `at`."""
     merged_into: str | None = None
     """The incident that this one was merged into; "" where the vendor does not tell which."""
     deleted: bool = False

@@ -15,6 +15,9 @@ from marshmallow import ValidationError, fields, missing
 from mappers.fields import Identifier, Instant, Lenient, Number, Text, VendorSchema, load
 from mappers.observation import Ignored, Kind, Observation, Role, Service, Unmappable, Value
 
+REFERENCE_PREFIX = ""
+DELIVERY_HEADER = ""
+
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ROLES = ("owner", "responder", "associated")
 _ABOUT = {

@@ -12,6 +12,9 @@ from marshmallow import fields
 from mappers.fields import HttpUrl, Identifier, Instant, Lenient, Number, Text, VendorSchema, load
 from mappers.observation import Ignored, Kind, Observation, Service, Unmappable, Value
 
+REFERENCE_PREFIX = ""
+DELIVERY_HEADER = ""
+
 _OPENING = frozenset(
     f"incident.{change}" for change in ("triggered", "acknowledged", "unacknowledged", "reopened")
 )

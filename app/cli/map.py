@@ -4,21 +4,26 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
 from hashlib import sha256
+from pathlib import Path
 from typing import BinaryIO
 
 import click
 import orjson
 
 from app.cli.inputs import Text, bodies, instant
-from app.fold import Mapped, map_body, wanted
+from app.config import Config, read_file
+from app.decide import Standing, Wanted
+from app.document import request
+from app.fold import Mapped, map_body
 from app.incident import State, merge
-from app.policy import request
-from app.settings import Source, default_sources
+from app.policy import Policy
+from app.renew import judge
+from app.settings import Source, all_sources
 from app.store.events import PROBLEMS
+from app.store.incidents import Key
 from app.webhook import NotJSONError, digest, parse, read_webhook
-from mappers import MAPPERS, recognise
+from mappers import recognise
 from mappers.observation import Nanoseconds
 
 _UNKNOWN = "no vendor is recognised in this body; name it with --source"
@@ -39,19 +44,65 @@ class Line:
             "source": self.source and self.source.name,
             "outcome": self.mapped.outcome,
         }
-        if self.source is None or self.mapped.key is None or self.mapped.state is None:
-            return {**head, "reason": self.mapped.reason}
-        return head | _document(self.source, self.mapped.key[1], self.mapped.state)
+        return {**head, "reason": self.mapped.reason}
+
+
+class Mapper:
+    """Maps bodies under one configuration, as a bridge would that begins with it."""
+
+    def __init__(self, config: Config, source: str | None, received_at: Nanoseconds) -> None:
+        self._policy, self._sources = config.policy, all_sources(config)
+        self._source, self._received_at = source, received_at
+
+    def line(self, text: Text) -> Line:
+        """Map one body."""
+        try:
+            name = self._source or recognise(parse(text.raw))
+            if name is None:
+                return Line(digest(text.raw), None, Mapped("unmappable", f"{text.place}: {_UNKNOWN}"))
+            source = self._sources[name]
+            webhook = read_webhook(source, text.raw)
+        except NotJSONError as error:
+            mapped = Mapped("unmappable", f"{text.place}: not a JSON object: {error}")
+            return Line(sha256(text.raw).hexdigest(), None, mapped)
+        return Line(webhook.key, source, map_body(source, webhook.body, self._received_at))
+
+    def incident(self, key: Key, state: State) -> dict[str, object]:
+        """Return what would be done about an incident that DX does not know yet, or had to be rid of."""
+        wanted = judge(self._policy, self._sources, key, state)
+        assert wanted  # noqa: S101 - the policy is the sources' own
+        if wanted.action == "none":
+            wanted = _retracted(self._policy, self._sources, key, state) or wanted
+        told: dict[str, object] = {
+            "outcome": _OUTCOMES[wanted.action],
+            "reference_id": wanted.document.reference_id,
+        }
+        if wanted.action == "upsert":
+            told["request"] = request(wanted.document)
+        if wanted.action == "none":
+            told["reason"] = wanted.reason
+        return told
+
+
+_OUTCOMES = {"upsert": "upsert", "delete": "delete", "none": "ignored"}
+
+
+def _retracted(policy: Policy, sources: dict[str, Source], key: Key, state: State) -> Wanted | None:
+    wanted = judge(policy, sources, key, state, Standing(in_dx=True))
+    return wanted if wanted and wanted.action == "delete" else None
 
 
 @click.command("map")
+@click.option("--source", metavar="NAME", help="The source, where the body does not tell (jsm).")
 @click.option(
-    "--source", type=click.Choice(sorted(MAPPERS)), help="The vendor, where the body does not tell."
+    "--config", "path", type=click.Path(path_type=Path), metavar="FILE", help="A bridge.toml. Default: none."
 )
 @click.option("--received-at", metavar="T", help="The time of receipt, ISO-8601 with a zone. Default: now.")
 @click.option("--fold", is_flag=True, help="Merge all events and print one object per incident.")
 @click.argument("files", type=click.File("rb"), nargs=-1, required=True, metavar="FILE…")
-def command(source: str | None, received_at: str | None, fold: bool, files: tuple[BinaryIO, ...]) -> None:
+def command(
+    source: str | None, path: Path | None, received_at: str | None, fold: bool, files: tuple[BinaryIO, ...]
+) -> None:
     """Print what webhook bodies would become in DX, one JSON object a line.
 
     Each FILE (- is standard input) is one webhook body or JSON Lines of them. Nothing is stored or
@@ -59,56 +110,52 @@ def command(source: str | None, received_at: str | None, fold: bool, files: tupl
 
     \b
       dx-bridge map webhook.json
-      dx-bridge map --fold history.jsonl
+      dx-bridge map --fold --config bridge.toml history.jsonl
       dx-bridge map --source jsm - < alert.json
     """
     received = time.time_ns() if received_at is None else instant(received_at, "--received-at")
-    lines = (
-        _line(text, source, received)
-        for file in files
-        for text in bodies(getattr(file, "name", "-"), file.read())
-    )
-    unmappable = _print_incidents(lines) if fold else _print_lines(lines)
+    config = config_or_exit(path) if path else Config()
+    if source is not None and source not in (known := all_sources(config)):
+        raise click.BadParameter(f"is none of {', '.join(known)}", param_hint="--source")
+    mapper = Mapper(config, source, received)
+    lines = (mapper.line(text) for file in files for text in bodies(getattr(file, "name", "-"), file.read()))
+    unmappable = _print_incidents(mapper, lines) if fold else _print_lines(mapper, lines)
     sys.exit(unmappable > 0)
 
 
-def _line(text: Text, source_name: str | None, received_at: Nanoseconds) -> Line:
-    try:
-        vendor = source_name or recognise(parse(text.raw))
-        if vendor is None:
-            return Line(digest(text.raw), None, Mapped("unmappable", f"{text.place}: {_UNKNOWN}"))
-        source = default_sources()[vendor]
-        webhook = read_webhook(source, text.raw)
-    except NotJSONError as error:
-        mapped = Mapped("unmappable", f"{text.place}: not a JSON object: {error}")
-        return Line(sha256(text.raw).hexdigest(), None, mapped)
-    return Line(webhook.key, source, map_body(source, webhook.body, received_at))
+def config_or_exit(path: Path) -> Config:
+    """Return a file's configuration; with any mistake, print all of them and exit 2."""
+    config, problems = read_file(path)
+    for problem in problems:
+        click.echo(f"{path}: {problem}", err=True)
+    if problems:
+        sys.exit(2)
+    return config
 
 
-def _document(source: Source, vendor_id: str, state: State) -> dict[str, object]:
-    desired = wanted(source, vendor_id, state)
-    return {"reference_id": desired.reference_id, "request": request(desired)}
-
-
-def _print_lines(lines: Iterable[Line]) -> int:
+def _print_lines(mapper: Mapper, lines: Iterable[Line]) -> int:
     unmappable = 0
     for line in lines:
         unmappable += line.mapped.outcome in PROBLEMS
-        _print(line.as_json())
+        told = line.as_json()
+        if line.mapped.key and line.mapped.state:
+            del told["reason"]
+            told |= mapper.incident(line.mapped.key, line.mapped.state)
+        _print(told)
     return unmappable
 
 
-def _print_incidents(lines: Iterable[Line]) -> int:
-    states: dict[tuple[str, str], tuple[Source, list[State]]] = {}
+def _print_incidents(mapper: Mapper, lines: Iterable[Line]) -> int:
+    states: dict[Key, State] = {}
     unmappable = 0
     for line in lines:
-        if line.source and line.mapped.key and line.mapped.state:
-            states.setdefault(line.mapped.key, (line.source, []))[1].append(line.mapped.state)
+        if (key := line.mapped.key) and (state := line.mapped.state):
+            states[key] = merge(states[key], state) if key in states else state
         elif line.mapped.outcome in PROBLEMS:
             unmappable += 1
             click.echo(f"unmappable: {line.event} {line.mapped.reason}", err=True)
-    for (name, vendor_id), (source, found) in states.items():
-        _print({"source": name, "outcome": "upsert", **_document(source, vendor_id, reduce(merge, found))})
+    for key, merged in states.items():
+        _print({"source": key[0], **mapper.incident(key, merged)})
     return unmappable
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, select
 from app.cli.common import current_or_exit, settings_or_exit
 from app.cli.inputs import instant
 from app.store import deliveries
+from app.store.incidents import BACKGROUND, LIVE
 from app.store.tables import incidents
 
 
@@ -34,9 +35,7 @@ def command(
     where = [incidents.c.reference_id.in_(references)] if references else _selection(parked, since, source)
     with current_or_exit(settings).begin() as connection:
         known = set(connection.execute(select(incidents.c.reference_id).where(*where)).scalars())
-        count = deliveries.redeliver(
-            connection, *where, lane=deliveries.LIVE if references else deliveries.BACKGROUND
-        )
+        count = deliveries.redeliver(connection, *where, lane=LIVE if references else BACKGROUND)
     click.echo(f"{count} incidents will be sent again.")
     if unknown := sorted(set(references) - known):
         click.echo(f"Not known here: {', '.join(unknown)}", err=True)

@@ -1,39 +1,46 @@
-"""DX's side: the methods of the Data Cloud API that the bridge calls."""
+"""DX's side: the methods that the bridge calls, of the Data Cloud API and of the Web API.
 
-import hmac
-from collections.abc import Callable
-from typing import Any
+DX has the Web API on a host of its own, without `/api`; here one host answers for both.
+"""
 
-from flask import Blueprint, Response, json, request
+from functools import partial
+
+from flask import Blueprint, Response
 
 from app.sandbox import schema
-from app.sandbox.answers import Answer, refused
-from app.sandbox.body import parse, reference_of
-from app.sandbox.connection import BrokenOff
-from app.sandbox.schema import Refusal
-from app.sandbox.state import Sandbox, current
+from app.sandbox.answers import Answer
+from app.sandbox.calling import handle_call
+from app.sandbox.catalog import LIST, Catalog
+from app.sandbox.state import current
 from app.sandbox.store import Call, Store
 
 api = Blueprint("api", __name__, url_prefix="/api")
-Act = Callable[[Store, Call], Answer]
+web_api = Blueprint("web_api", __name__)
 
 
 @api.post("/incidents.upsert")
 def upsert() -> Response:
     """Create an incident, or change what is held of it."""
-    return _call("incidents.upsert", _upsert)
+    return handle_call("incidents.upsert", _upsert)
 
 
 @api.post("/incidents.delete")
 def delete() -> Response:
     """Delete an incident for good; `action` tells whether there was one."""
-    return _call("incidents.delete", _delete)
+    return handle_call("incidents.delete", _delete)
 
 
 @api.get("/customData.getAllByReference")
 def custom_data() -> Response:
     """Answer with no custom data: the way to check a token without writing anything."""
-    return _call("customData.getAllByReference", _custom_data)
+    return handle_call("customData.getAllByReference", _custom_data)
+
+
+@web_api.get("/catalog.entities.list")
+def list_entities() -> Response:
+    """List the software catalog, a page at a time."""
+    # A call that is applied late has no request any more to find the catalog by.
+    return handle_call("catalog.entities.list", partial(_list, current().catalog))
 
 
 def _upsert(store: Store, call: Call) -> Answer:
@@ -53,53 +60,6 @@ def _custom_data(_: Store, call: Call) -> Answer:
     return Answer(200, {"ok": True, "data": []})
 
 
-def _call(method: str, act: Act) -> Response:
-    sandbox, authorization = current(), request.headers.get("Authorization")
-    store, (body, problem) = sandbox.store, _received()
-    call = store.begin(method, reference_of(body), body)
-
-    def handle() -> Answer:
-        try:
-            _authorize(sandbox, authorization)
-            if problem:
-                raise problem
-            return act(store, call)
-        except Refusal as refusal:
-            return refused(refusal.code, refusal.message)
-
-    hit = sandbox.faults.pick(method, call.reference_id)
-    answer = sandbox.effects.answer(hit, handle)
-    # Before the answer is on its way: a client that has it may call again at once.
-    store.end(call, answer.status, answer.error, hit.name)
-    return _response(answer)
-
-
-def _received() -> tuple[Any, Refusal | None]:
-    if request.method != "POST":
-        return request.args.to_dict(), None
-    data = request.get_data()
-    try:
-        body = parse(data)
-    except ValueError as error:
-        return data.decode("utf-8", "replace"), Refusal("invalid_json", f"The body is not JSON: {error}.")
-    if request.is_json:
-        return body, None
-    return body, Refusal("invalid_json", "Content-Type is not application/json.")
-
-
-def _authorize(sandbox: Sandbox, authorization: str | None) -> None:
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Refusal("not_authed", "No token in the Authorization header.")
-    if not hmac.compare_digest(token.encode(), sandbox.token.encode()):
-        raise Refusal("invalid_auth", "The token is unknown or expired.")
-
-
-def _response(answer: Answer) -> Response:
-    if answer.status is None:
-        return Response(BrokenOff(request.environ.get("werkzeug.socket")))
-    plain = isinstance(answer.body, str)
-    text = answer.body if plain else json.dumps(answer.body) + "\n"
-    response = Response(text, answer.status, mimetype="text/plain" if plain else "application/json")
-    response.headers.update(answer.headers)
-    return response
+def _list(catalog: Catalog, _: Store, call: Call) -> Answer:
+    schema.check(LIST, call.body)
+    return Answer(200, catalog.page(**LIST.load(call.body)))

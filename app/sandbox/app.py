@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask, Response, json
 from werkzeug.exceptions import HTTPException
 
-from app.sandbox.api import api
+from app.sandbox.api import api, web_api
 from app.sandbox.control import control
 from app.sandbox.state import Sandbox
 
@@ -20,6 +20,7 @@ def create_sandbox(token: str, seed: int | None = None, **world: Any) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["sandbox"] = Sandbox(token, seed, **world)
     app.register_blueprint(api)
+    app.register_blueprint(web_api)
     app.register_blueprint(control)
     app.register_error_handler(HTTPException, _as_json)
     return app

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, abort, render_template, request
 from marshmallow import Schema, ValidationError, fields, validate
 
 from app.sandbox.body import parse, sentence
+from app.sandbox.catalog import Catalog, load_entities
 from app.sandbox.fault_schema import load_faults
 from app.sandbox.page import view
 from app.sandbox.state import current
@@ -58,11 +59,7 @@ def faults() -> Json:
 @control.put("/sandbox/faults")
 def put_faults() -> Json:
     """Replace all faults by a JSON list, whatever Content-Type curl gives it; 400 changes nothing."""
-    try:
-        definitions = parse(request.get_data())
-    except ValueError as error:
-        abort(400, f"The body is not JSON: {error}.")
-    current().faults.put(load_faults(definitions))
+    current().faults.put(load_faults(_received()))
     return faults()
 
 
@@ -71,6 +68,19 @@ def delete_faults() -> Json:
     """Switch all faults off."""
     current().faults.put([])
     return faults()
+
+
+@control.get("/sandbox/catalog")
+def catalog() -> Json:
+    """Return the entities of the software catalog, in the order in which they are listed."""
+    return {"entities": current().catalog.entities}
+
+
+@control.put("/sandbox/catalog")
+def put_catalog() -> Json:
+    """Replace the software catalog by a JSON list of entities; 400 changes nothing."""
+    current().catalog = Catalog(load_entities(_received()))
+    return catalog()
 
 
 @control.post("/sandbox/reset")
@@ -88,3 +98,10 @@ def page() -> Response:
     # What it shows came in from outside.
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
     return response
+
+
+def _received() -> Any:
+    try:
+        return parse(request.get_data())
+    except ValueError as error:
+        abort(400, f"The body is not JSON: {error}.")

@@ -5,7 +5,7 @@ import threading
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-METHODS = ("incidents.upsert", "incidents.delete", "customData.getAllByReference")
+METHODS = ("incidents.upsert", "incidents.delete", "customData.getAllByReference", "catalog.entities.list")
 EFFECTS = ("status", "reset", "hang", "late", "error", "non_json")
 
 

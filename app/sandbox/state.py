@@ -8,6 +8,7 @@ from typing import cast
 from flask import current_app
 
 from app.sandbox.answers import Effects
+from app.sandbox.catalog import Catalog
 from app.sandbox.faults import Faults
 from app.sandbox.store import Store
 
@@ -20,7 +21,7 @@ def in_background(seconds: float, act: Callable[[], object]) -> None:
 
 
 class Sandbox:
-    """Token, store, faults. A reset begins new ones, so a call still on its way ends in what is forgotten."""
+    """Token, store, faults, catalog. A reset begins new ones, so a call still on its way ends in what is forgotten."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Sandbox:
         """Forget everything, faults and the state of their chances included."""
         self.store = Store(self._clock)
         self.faults = Faults(self._seed)
+        self.catalog = Catalog()
 
 
 def current() -> Sandbox:

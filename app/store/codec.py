@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
+from app.decide import Override
+from app.document import ALWAYS, Document, request
 from app.incident import Merged, Register, State, Strand
-from app.policy import ALWAYS, Document, request
 from mappers.observation import Service, Value
 
 
@@ -21,8 +22,19 @@ def dump_document(document: Document) -> str:
     return orjson.dumps(request(document), option=orjson.OPT_SORT_KEYS).decode()
 
 
+def dump_deletion(reference_id: str) -> str:
+    """Write the body of `incidents.delete`."""
+    return orjson.dumps({"reference_id": reference_id}).decode()
+
+
+def load_deletion(text: str) -> dict[str, object]:
+    """Read what `dump_deletion` wrote."""
+    body: dict[str, object] = orjson.loads(text)
+    return body
+
+
 def digest(text: str) -> str:
-    """Return the digest that stands for a document: 32 hex digits of SHA-256."""
+    """Return the digest of a text: 32 hex digits of SHA-256."""
     return sha256(text.encode()).hexdigest()[:32]
 
 
@@ -37,6 +49,17 @@ def load_state(text: str) -> State:
     """Read what `dump` wrote of a state; parts unknown to this version are passed over."""
     state = orjson.loads(text)
     return State(state["kind"], {name: _strand(strand) for name, strand in state["strands"].items()})
+
+
+def dump_override(override: Override) -> str | None:
+    """Write an operator's correction; None where nothing is left of it."""
+    said = {key: value for key, value in orjson.loads(orjson.dumps(override)).items() if value is not None}
+    return orjson.dumps(said).decode() if said else None
+
+
+def load_override(text: str | None) -> Override:
+    """Read what `dump_override` wrote."""
+    return Override(**orjson.loads(text)) if text else Override()
 
 
 def _strand(strand: Mapping[str, Any]) -> Strand:

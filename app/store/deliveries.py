@@ -11,17 +11,16 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, case, func, insert, or_, select, update
 
 from app import retry
 from app.answers import Answer
-from app.policy import request
+from app.document import request
 from app.store import codec
 from app.store.tables import calls, incidents
 from mappers.observation import Nanoseconds
 
-LIVE, BACKGROUND = 0, 1
-"""The lanes: live incidents go first."""
+UPSERT, DELETE = "incidents.upsert", "incidents.delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,8 @@ class Claim:
     lease: str
     digest: str
     document: str
+    method: str
+    """`incidents.upsert` or `incidents.delete`."""
     body: dict[str, object]
     doubt: int
     """What `in_doubt` was before this claim added one."""
@@ -83,9 +84,14 @@ def claim(
         moved = (
             {}
             if row.destination == destination
-            else {"settled": None, "without_metadata": None, "destination": destination}
+            else {
+                "settled": None,
+                "settled_document": None,
+                "without_metadata": None,
+                "destination": destination,
+            }
         )
-        sent = " ".join(sorted({*_ever_sent(row), *each.body}))
+        sent = " ".join(sorted({*_ever_sent(row), *(each.body if each.method == UPSERT else ())}))
         values = {
             "lease": each.lease,
             "in_doubt": each.doubt + 1,
@@ -114,7 +120,7 @@ def settle(
     if row.lease == call.claim.lease:
         values = _verdict(row, call, held=sender.state == "held")
     else:
-        values = {"in_doubt": row.in_doubt + 1, "due_at": 0}
+        values = {"in_doubt": row.in_doubt + 1, **_again(row)}
     connection.execute(update(incidents).where(incidents.c.id == row.id).values(**values))
     connection.execute(insert(calls).values(**_history(call, row)))
     if call.answer.meaning in ("confirmed", "refused"):
@@ -147,12 +153,19 @@ def unpark(connection: Connection, incident_ids: Sequence[int]) -> None:
 
 
 def redeliver(connection: Connection, *where: Any, lane: int) -> int:
-    """Make incidents due whatever was settled, parked ones too; return how many.
+    """Make incidents due whatever was settled, parked ones too, but none that is left out; return how many.
 
-    They are in doubt, since somebody doubts that DX holds what was confirmed.
+    What was sent is in doubt, since somebody doubts that DX holds it.
     """
-    again = {"due_at": 0, "parked": None, "in_doubt": incidents.c.in_doubt + 1, "lane": lane}
-    statement = update(incidents).where(incidents.c.desired.is_not(None), *where).values(**again)
+    sent = incidents.c.settled.is_not(None) | (incidents.c.in_doubt > 0)
+    again = {
+        "due_at": 0,
+        "parked": None,
+        "in_doubt": incidents.c.in_doubt + case((sent, 1), else_=0),
+        "lane": lane,
+    }
+    known = (incidents.c.desired.is_not(None), incidents.c.action != "none")
+    statement = update(incidents).where(*known, *where).values(**again)
     return connection.execute(statement).rowcount
 
 
@@ -173,10 +186,13 @@ def _heal(connection: Connection, now: Nanoseconds) -> None:
 
 
 def _claim(row: Row[Any], destination: str, *, probe: bool) -> Claim:
+    if row.action == "delete":
+        body = codec.load_deletion(row.desired)
+        return Claim(row.id, uuid4().hex, row.digest, row.desired, DELETE, body, row.in_doubt, probe)
     body = request(codec.load_document(row.desired), _ever_sent(row))
     if row.without_metadata == row.digest and row.destination == destination:
         body.pop("metadata", None)
-    return Claim(row.id, uuid4().hex, row.digest, row.desired, body, row.in_doubt, probe)
+    return Claim(row.id, uuid4().hex, row.digest, row.desired, UPSERT, body, row.in_doubt, probe)
 
 
 def _ever_sent(row: Row[Any]) -> frozenset[str]:
@@ -211,18 +227,29 @@ def _verdict(row: Row[Any], call: Call, *, held: bool) -> dict[str, object]:
 def _confirmed(row: Row[Any], call: Call) -> dict[str, object]:
     claimed = call.claim
     doubt = 0 if row.in_doubt == claimed.doubt + 1 else row.in_doubt
-    return {
-        "settled": claimed.digest,
-        "settled_document": claimed.document,
-        "settled_at": call.at,
-        "in_doubt": doubt,
-        "due_at": None if row.digest == claimed.digest and not doubt else 0,
-        "lease": None,
-        "parked": None,
-        "lane": 0,
-        "attempts": 0,
-        "suspect": False,
-    }
+    deleted = claimed.method == DELETE
+    forgotten = {"ever_sent": ""} if deleted and not doubt else {}
+    in_place = row.digest == claimed.digest and not doubt
+    return (
+        forgotten
+        | ({"due_at": None} if in_place else _again(row))
+        | {
+            "settled": claimed.digest,
+            "settled_document": None if deleted else claimed.document,
+            "settled_at": call.at,
+            "in_doubt": doubt,
+            "lease": None,
+            "parked": None,
+            "lane": 0,
+            "attempts": 0,
+            "suspect": False,
+        }
+    )
+
+
+def _again(row: Row[Any]) -> dict[str, object]:
+    """Have what is wanted sent again; where nothing is, have that decided anew: DX may hold the incident now."""
+    return {"policy": None} if row.action == "none" else {"due_at": 0}
 
 
 def _doubt_before(row: Row[Any], claimed: Claim) -> int:
@@ -246,6 +273,7 @@ def _history(call: Call, row: Row[Any]) -> dict[str, object]:
     return {
         "incident_id": call.claim.incident_id,
         "at": call.at,
+        "method": call.claim.method,
         "digest": call.claim.digest,
         "meaning": answer.meaning,
         "code": answer.code,

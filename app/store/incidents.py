@@ -1,42 +1,89 @@
-"""Statements on incidents as fold sees them: evidence in, desired document out."""
+"""Statements on incidents as fold sees them: evidence in, what DX should hold out."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.decide import Action, Wanted
 from app.store import codec
 from app.store.tables import incidents
 from mappers.observation import Nanoseconds
 
 Key = tuple[str, str]
 """(source, vendor id)."""
+LIVE, BACKGROUND = 0, 1
+"""The lanes: live incidents go first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An incident as it is stored, its row locked."""
+    """An incident as it is stored."""
 
     id: int
     key: Key
     state: str | None
+    action: Action
     digest: str | None
     settled: str | None
     in_doubt: int
     destination: str | None
+    override: str | None
+    stands: bool
+    """Whether the last call confirmed at the destination was an upsert."""
+
+    def in_dx(self, destination: str | None) -> bool:
+        """Whether DX holds the incident at this destination, or may; None stands for whichever it was sent to."""
+        here = destination in (None, self.destination)
+        return here and (self.stands or self.in_doubt > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """An incident's new state under a policy (its digest) that does not know its source: the document stays."""
+
+    held: Held
+    state: str
+    policy: str
 
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """An incident's new state, and the document that DX should hold for it."""
+    """An incident's new state, and what is to be done about it in DX under a policy (its digest)."""
 
     held: Held
     state: str
-    reference_id: str
-    desired: str
+    policy: str
+    wanted: Wanted
+
+    @property
+    def desired(self) -> str:
+        """The body of the call that DX should get, or that it would get were it not left out."""
+        if self.wanted.action == "delete":
+            return codec.dump_deletion(self.wanted.document.reference_id)
+        return codec.dump_document(self.wanted.document)
+
+    @property
+    def digest(self) -> str:
+        """What stands for the call; for an upsert the digest of its body."""
+        action, body = self.wanted.action, self.desired
+        return codec.digest(body if action == "upsert" else f"{action} {body}")
 
 
 def lock(connection: Connection, keys: Iterable[Key], now: Nanoseconds) -> list[Held]:
@@ -50,27 +97,69 @@ def lock(connection: Connection, keys: Iterable[Key], now: Nanoseconds) -> list[
     held = []
     for source, group in groupby(wanted, key=itemgetter(0)):
         found = connection.execute(_LOCK, {"of_source": source, "ids": [vendor_id for _, vendor_id in group]})
-        held += [Held(row.id, (row.source, row.vendor_id), *row[3:]) for row in found]
+        held += [_held(row) for row in found]
     return held
 
 
-_COLUMNS = (
+def lock_by_id(connection: Connection, ids: Iterable[int]) -> list[Held]:
+    """Return the incidents with these ids, locked in the order of their keys."""
+    statement = _SELECT.where(incidents.c.id.in_(list(ids)))
+    ordered = statement.order_by(incidents.c.source, incidents.c.vendor_id).with_for_update()
+    return [_held(row) for row in connection.execute(ordered)]
+
+
+def page(connection: Connection, after: int, limit: int) -> list[Held]:
+    """Return the next incidents after an id, by id."""
+    statement = _SELECT.where(incidents.c.id > after).order_by(incidents.c.id).limit(limit)
+    return [_held(row) for row in connection.execute(statement)]
+
+
+def stale(connection: Connection, policy: str, limit: int) -> list[int]:
+    """Return some incidents whose document was computed under another policy, or none."""
+    other = or_(incidents.c.policy < policy, incidents.c.policy > policy, incidents.c.policy.is_(None))
+    folded = and_(other, incidents.c.state.is_not(None))
+    return list(connection.execute(select(incidents.c.id).where(folded).limit(limit)).scalars())
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether no incident is held at all."""
+    return connection.execute(select(incidents.c.id).limit(1)).first() is None
+
+
+def override(connection: Connection, incident_id: int, text: str | None) -> None:
+    """Record an operator's correction of an incident, or take it back."""
+    connection.execute(update(incidents).where(incidents.c.id == incident_id).values(override=text))
+
+
+def leave(connection: Connection, incident_id: int, policy: str, reason: str) -> None:
+    """Note that an incident stays as it is under this policy, and why."""
+    stays = update(incidents).where(incidents.c.id == incident_id)
+    connection.execute(stays.values(policy=policy, reason=reason))
+
+
+_SELECT: Select[Any] = select(
     incidents.c.id,
     incidents.c.source,
     incidents.c.vendor_id,
     incidents.c.state,
+    incidents.c.action,
     incidents.c.digest,
     incidents.c.settled,
     incidents.c.in_doubt,
     incidents.c.destination,
+    incidents.c.override,
+    incidents.c.settled_document.is_not(None).label("stands"),
 )
 _LOCK = (
-    select(*_COLUMNS)
-    .where(incidents.c.source == bindparam("of_source"))
+    _SELECT.where(incidents.c.source == bindparam("of_source"))
     .where(incidents.c.vendor_id.in_(bindparam("ids", expanding=True)))
     .order_by(incidents.c.vendor_id)
     .with_for_update()
 )
+
+
+def _held(row: Row[Any]) -> Held:
+    return Held(row.id, (row.source, row.vendor_id), *tuple(row)[3:])
 
 
 def _make(connection: Connection, keys: Sequence[Key], now: Nanoseconds) -> None:
@@ -83,49 +172,83 @@ def _make(connection: Connection, keys: Sequence[Key], now: Nanoseconds) -> None
 
 
 def renew(
-    connection: Connection, renewed: Sequence[Renewed], destination: str | None, now: Nanoseconds
+    connection: Connection,
+    renewed: Sequence[Renewed | Carried],
+    destination: str | None,
+    now: Nanoseconds,
+    lane: int = LIVE,
 ) -> None:
-    """Write new states; an incident whose document changed is due, unless DX holds just that already."""
-    same = [each for each in renewed if codec.digest(each.desired) == each.held.digest]
-    changed = [each for each in renewed if codec.digest(each.desired) != each.held.digest]
+    """Write new states; an incident whose document changed is due, unless DX holds just that already.
+
+    What is due already keeps its lane: a change of policy must not put a live incident back.
+    """
+    judged = [each for each in renewed if isinstance(each, Renewed)]
+    changed = [each for each in judged if each.digest != each.held.digest]
     by_id = update(incidents).where(incidents.c.id == bindparam("row_id"))
-    if same:
-        state_only = by_id.values(state=bindparam("new_state"))
-        connection.execute(state_only, [{"row_id": each.held.id, "new_state": each.state} for each in same])
+    told: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _TOLD}
+    if same := [each for each in judged if each.digest == each.held.digest]:
+        connection.execute(by_id.values(**told), [_told(each) for each in same])
+    if carried := [each for each in renewed if isinstance(each, Carried)]:
+        columns = {name: told[name] for name in ("state", "policy")}
+        connection.execute(by_id.values(**columns), [_bare(each) for each in carried])
     if changed:
-        columns = ("state", "reference_id", "desired", "digest", "due_at")
         everything = by_id.values(
-            **{name: bindparam(f"new_{name}") for name in columns},
+            **told,
+            **{name: bindparam(f"new_{name}") for name in _CHANGED},
             parked=None,
             attempts=0,
-            lane=0,
+            lane=case(
+                (incidents.c.due_at.is_not(None) & (incidents.c.lane < lane), incidents.c.lane), else_=lane
+            ),
             updated_at=now,
         )
         connection.execute(everything, [_changed(each, destination) for each in changed])
 
 
+_TOLD = ("state", "policy", "reason", "started_at", "resolved_at")
+_CHANGED = ("action", "reference_id", "desired", "digest", "due_at")
+
+
+def _bare(renewed: Renewed | Carried) -> dict[str, object]:
+    return {"row_id": renewed.held.id, "new_state": renewed.state, "new_policy": renewed.policy}
+
+
+def _told(renewed: Renewed) -> dict[str, object]:
+    wanted = renewed.wanted
+    return _bare(renewed) | {
+        "new_reason": wanted.reason or None,
+        "new_started_at": wanted.shown.started_at,
+        "new_resolved_at": wanted.shown.resolved_at,
+    }
+
+
 def _changed(renewed: Renewed, destination: str | None) -> dict[str, object]:
-    held, digest = renewed.held, codec.digest(renewed.desired)
+    held, digest, wanted = renewed.held, renewed.digest, renewed.wanted
     in_place = held.settled == digest and held.destination == destination and not held.in_doubt
-    return {
-        "row_id": held.id,
-        "new_state": renewed.state,
-        "new_reference_id": renewed.reference_id,
+    return _told(renewed) | {
+        "new_action": wanted.action,
+        "new_reference_id": wanted.document.reference_id,
         "new_desired": renewed.desired,
         "new_digest": digest,
-        "new_due_at": None if in_place else 0,
+        "new_due_at": None if in_place or wanted.action == "none" else 0,
     }
 
 
 def counts(connection: Connection) -> dict[str, int]:
     """Count incidents in all, due, parked, and those whose present document DX has confirmed."""
-
-    def count(*where: object) -> int:
-        return connection.execute(select(func.count()).select_from(incidents).where(*where)).scalar_one()  # type: ignore[arg-type]
-
+    stands = (incidents.c.action == "upsert", incidents.c.settled == incidents.c.digest)
     return {
-        "total": count(),
-        "due": count(incidents.c.due_at.is_not(None)),
-        "parked": count(incidents.c.parked.is_not(None)),
-        "delivered": count(incidents.c.settled == incidents.c.digest, incidents.c.in_doubt == 0),
+        "total": _count(connection),
+        "due": _count(connection, incidents.c.due_at.is_not(None)),
+        "parked": _count(connection, incidents.c.parked.is_not(None)),
+        "delivered": _count(connection, *stands, incidents.c.in_doubt == 0),
     }
+
+
+def left_out(connection: Connection) -> int:
+    """Count the incidents that DX is not to hold."""
+    return _count(connection, incidents.c.action != "upsert")
+
+
+def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).select_from(incidents).where(*where)).scalar_one()

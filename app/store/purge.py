@@ -1,8 +1,8 @@
 """Retention: raw events go some time after the last one of their incident; incidents stay."""
 
-from sqlalchemy import Engine, delete, exists, select
+from sqlalchemy import Connection, Engine, delete, exists, select, update
 
-from app.store.tables import beats, calls, events
+from app.store.tables import beats, calls, events, incidents
 from mappers.observation import Nanoseconds
 
 _PAGE = 500
@@ -24,13 +24,23 @@ def purge_page(engine: Engine, before: Nanoseconds) -> int:
     later = events.alias("later")
     needed = exists().where(later.c.incident_id == events.c.incident_id, later.c.received_at >= before)
     old = (
-        select(events.c.id)
+        select(events.c.id, events.c.incident_id)
         .where(events.c.received_at < before, events.c.folded, ~needed)
         .order_by(events.c.received_at)
         .limit(_PAGE)
     )
     with engine.begin() as connection:
-        purged = connection.execute(delete(events).where(events.c.id.in_(old.scalar_subquery()))).rowcount
+        page = connection.execute(old).all()
+        _mark(connection, {row.incident_id for row in page} - {None})
+        connection.execute(delete(events).where(events.c.id.in_([row.id for row in page])))
         for table in (calls, beats):
             connection.execute(delete(table).where(table.c.at < before))
-    return purged
+    return len(page)
+
+
+def _mark(connection: Connection, ids: set[int]) -> None:
+    """Note of incidents that they cannot be re-folded any more; locked in the order of folds."""
+    marked = incidents.c.id.in_(ids)
+    order = (incidents.c.source, incidents.c.vendor_id)
+    connection.execute(select(incidents.c.id).where(marked).order_by(*order).with_for_update()).all()
+    connection.execute(update(incidents).where(marked).values(events_purged=True))

@@ -47,6 +47,10 @@ incidents = Table(
     Column("without_metadata", Text, comment="digest of the document whose metadata DX refused"),
     Column("parked", Text, comment="DX's words for refusing `desired`"),
     Column("override", Text),
+    Column("reason", Text, comment="why DX is not to hold it, or holds it all the same"),
+    Column("started_at", BigInteger),
+    Column("resolved_at", BigInteger),
+    Column("events_purged", Boolean, nullable=False, server_default=false(), comment="no re-fold any more"),
     Column("updated_at", BigInteger, nullable=False),
     UniqueConstraint("source", "vendor_id", name="uq_incidents_source_vendor_id"),
     Index("ix_incidents_reference_id", "reference_id"),
@@ -68,6 +72,19 @@ incidents = Table(
         "updated_at",
         sqlite_where=text("parked IS NOT NULL"),
         postgresql_where=text("parked IS NOT NULL"),
+    ),
+    Index("ix_incidents_policy", "policy"),
+    Index(
+        "ix_incidents_open",
+        "started_at",
+        sqlite_where=text("resolved_at IS NULL AND action = 'upsert'"),
+        postgresql_where=text("resolved_at IS NULL AND action = 'upsert'"),
+    ),
+    Index(
+        "ix_incidents_override",
+        "id",
+        sqlite_where=text("override IS NOT NULL"),
+        postgresql_where=text("override IS NOT NULL"),
     ),
     Index(
         "ix_incidents_suspect",
@@ -107,6 +124,7 @@ calls = Table(
     Column("id", _Id, primary_key=True, autoincrement=True),
     Column("incident_id", _Id, ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("method", Text, nullable=False, server_default="incidents.upsert"),
     Column("digest", Text, nullable=False),
     Column("meaning", Text, nullable=False, comment="confirmed, not_now, unauthorised or refused"),
     Column("code", Text, nullable=False),
@@ -135,6 +153,14 @@ sender = Table(
     ),
     Column("purged_at", BigInteger, nullable=False, server_default="0"),
     Column("policy", Text, comment="digest of the policy last applied"),
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("document", Text, nullable=False, comment="JSON in the shape of `bridge.toml`"),
+    Column("applied_at", BigInteger, nullable=False),
 )
 
 beats = Table(

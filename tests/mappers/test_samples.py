@@ -16,7 +16,7 @@ RECEIVED_AT = "2026-01-02T03:04:05Z"
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 LIFECYCLES = SAMPLES / "lifecycles"
 
-VENDORS = ("pagerduty", "opsgenie", "jsm")
+VENDORS = ("pagerduty", "opsgenie", "jsm", "jira")
 NAMES = sorted(f"{vendor}/{path.stem}" for vendor in VENDORS for path in (SAMPLES / vendor).glob("*.json"))
 STEMS = sorted(path.stem for path in LIFECYCLES.glob("*.jsonl"))
 EXPECTED: dict[str, dict[str, Any]] = json.loads((SAMPLES / "expected.json").read_text("utf-8"))
@@ -82,6 +82,7 @@ OPSGENIE_ACTIONS = (
     "Restart pods",  # a custom action: its own name
 )
 JSM_ACTIONS = ("Create", "Acknowledge", "Close")
+JIRA_EVENTS = ("jira:issue_created", "jira:issue_updated", "jira:issue_deleted", "comment_created", None)
 
 
 def body(name: str) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def test_a_pagerduty_event_is_named_by_its_own_id(name: str) -> None:
     assert mapped("pagerduty")[1][name]["event"] == body(name)["event"]["id"]
 
 
-@pytest.mark.parametrize("vendor", ["opsgenie", "jsm"])
+@pytest.mark.parametrize("vendor", ["opsgenie", "jsm", "jira"])
 def test_bodies_without_an_event_id_are_told_apart(vendor: str) -> None:
     """Each body that differs from the others gets an event name of its own."""
     events = [printed["event"] for printed in mapped(vendor)[1].values()]
@@ -224,3 +225,10 @@ def test_every_alert_action_has_a_sample(vendor: str, action: str) -> None:
     """Each alert action that is known, and a custom one, is among the samples."""
     names = [name for name in NAMES if name.startswith(f"{vendor}/")]
     assert action in {body(name).get("action") for name in names}
+
+
+@pytest.mark.parametrize("event", JIRA_EVENTS)
+def test_every_jira_event_has_a_sample(event: str | None) -> None:
+    """Each event of an issue, one of something else, and a body that names none are among the samples."""
+    bodies = [body(name) for name in NAMES if name.startswith("jira/")]
+    assert event in {each.get("webhookEvent") for each in bodies if "issue" in each}

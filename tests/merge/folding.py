@@ -8,7 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from app import incident, view
-from app.policy import document, request
+from app.document import request
+from app.policy import document
 from app.settings import default_sources
 from mappers import MAPPERS
 from mappers.fields import Instant

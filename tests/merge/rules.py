@@ -15,7 +15,7 @@ RECEIVED = 1000 * SECOND
 
 def at(second: float | None, **said: Any) -> Observation:
     """Return an observation made at `second`; times among what it says are seconds, too."""
-    for name in ("created_at", "opened_at"):
+    for name in ("created_at", "opened_at", "resolved_at"):
         if name in said:
             said[name] = int(said[name] * SECOND)
     time = None if second is None else int(second * SECOND)
@@ -60,6 +60,56 @@ RULES = (
     Rule("without a creation, the earliest event is the start", (at(9), at(7)), start, 7),
     Rule("an event without a time counts at its receipt", (at(None), at(None)), start, 1000),
     Rule("a resolution ends it", (OPENED, ENDED), end, 20),
+    Rule(
+        "a resolution is at its own time where the event tells one",
+        (OPENED, at(21, resolves=True, resolved_at=20)),
+        end,
+        20,
+    ),
+    Rule(
+        "such a time of an event that has none counts, too",
+        (OPENED, at(None, resolves=True, resolved_at=20)),
+        end,
+        20,
+    ),
+    Rule(
+        "an opening between a resolution and the event that tells of it counts",
+        (OPENED, at(25, opens=True), at(30, resolves=True, resolved_at=20)),
+        end,
+        None,
+    ),
+    Rule(
+        "an event that shows an earlier resolution does not move it",
+        (OPENED, at(21, resolves=True, resolved_at=20), at(90, resolves=True, resolved_at=20)),
+        end,
+        20,
+    ),
+    Rule(
+        "after a reopening, the later resolution counts at its own time",
+        (
+            OPENED,
+            at(21, resolves=True, resolved_at=20),
+            at(30, opens=True),
+            at(41, resolves=True, resolved_at=40),
+        ),
+        end,
+        40,
+    ),
+    Rule(
+        "a snapshot 2 s after the resolution's own time does not reopen",
+        (OPENED, at(20.5, resolves=True, resolved_at=20), at(22, shows_open=True)),
+        end,
+        20,
+    ),
+    Rule(
+        "a snapshot 2 s after the event that tells of a resolution does",
+        (OPENED, at(20.5, resolves=True, resolved_at=20), at(22.5, shows_open=True)),
+        end,
+        None,
+    ),
+    Rule(
+        "a time of resolution without a resolution says nothing", (OPENED, at(20, resolved_at=20)), end, None
+    ),
     Rule("the first of two resolutions counts", (OPENED, ENDED, at(30, resolves=True)), end, 20),
     Rule("a reopening undoes a resolution", (OPENED, ENDED, at(30, opens=True)), end, None),
     Rule(
@@ -133,6 +183,12 @@ RULES = (
     ),
     Rule(
         "a deletion shows", (OPENED, at(20, resolves=True, deleted=True)), lambda shown: shown.deleted, True
+    ),
+    Rule(
+        "a deletion leaves the earlier resolution",
+        (OPENED, at(21, resolves=True, resolved_at=20), at(50, resolves=True, resolved_at=20, deleted=True)),
+        lambda shown: (end(shown), shown.deleted),
+        (20, True),
     ),
     Rule(
         "an opening after it undoes a deletion",

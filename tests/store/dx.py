@@ -60,8 +60,18 @@ class FakeDX:
             self.stuck.append(dict(body))
         return answer
 
+    def delete(self, body: Mapping[str, object], permit: Callable[[], bool]) -> Answer:
+        """Take a deletion, as `app.dx.DX` would make it."""
+        return self.upsert(body, permit)
+
     def apply(self, body: Mapping[str, object]) -> None:
-        """Apply an upsert: an omitted key stays, null and [] erase, anything else replaces."""
+        """Apply an upsert: an omitted key stays, null and [] erase, anything else replaces.
+
+        A body of nothing but the reference is a deletion.
+        """
+        if set(body) == {"reference_id"}:
+            self.incidents.pop(str(body["reference_id"]), None)
+            return
         held = self.incidents.setdefault(str(body["reference_id"]), {})
         held.update(body)
         for key in [key for key, value in held.items() if value is None or value == []]:

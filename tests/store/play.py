@@ -5,12 +5,12 @@ from random import Random
 from sqlalchemy import Engine
 
 from app.retry import Sender
-from app.store import deliveries, incidents
+from app.store import codec, deliveries, incidents
 from app.store.deliveries import Call, Claim
 from app.store.incidents import Held, Renewed
 from tests.store.dx import CONFIRMED, FakeDX, Outcome
 from tests.store.scenarios import ENDS, Scenario
-from tests.store.world import START, URL
+from tests.store.world import START, URL, renewed
 
 _HOUR = 3600 * 1_000_000_000
 _ROUNDS = 3
@@ -135,7 +135,7 @@ class Play:
 
     @staticmethod
     def _renewed(held: Held, scenario: Scenario, number: int) -> Renewed:
-        return Renewed(held, "{}", scenario.name, scenario.document(number))
+        return renewed(held, "{}", codec.load_document(scenario.document(number)))
 
 
 def is_answered(end: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
-from app.policy import Document
+from app.document import Document
 from app.store import codec
 from app.store.deliveries import Claim
 from tests.store.dx import CONFIRMED, REFUSED, TIMEOUT, TIMEOUT_APPLIED, TIMEOUT_LATE, FakeDX, Outcome

@@ -25,6 +25,7 @@ def test_a_mapper_that_returns_nonsense_stops_only_its_event(world, monkeypatch)
     """A mapper's result that cannot be used fails its event, and the others flow."""
 
     class Broken:
+        REFERENCE_PREFIX = ""
         source_url = staticmethod(pagerduty_mapper.source_url)
 
         @staticmethod

@@ -4,13 +4,12 @@ import pytest
 from sqlalchemy import select, update
 
 from app import fold
-from app.policy import request
+from app.document import request
 from app.store import codec, events, incidents, tables
-from app.store.incidents import Renewed
 from mappers import MAPPERS
 from mappers import pagerduty as pagerduty_mapper
 from tests.store.threads import at_once
-from tests.store.world import START, URL, pagerduty
+from tests.store.world import START, URL, pagerduty, renewed
 
 
 def outcomes(world):
@@ -53,10 +52,9 @@ def test_a_read_incident_is_locked_until_it_is_written(engine, world):
             with engine.begin() as connection:
                 [held] = incidents.lock(connection, [("pagerduty", "Q1")], START)
                 state = str(int(held.state.strip("{}") or 0) + 1)
-                same = codec.dump_document(codec.load_document(document))
-                incidents.renew(connection, [Renewed(held, state, "Q1", same)], URL, START)
+                incidents.renew(connection, [renewed(held, state, document)], URL, START)
 
-    document = world.row("Q1").desired
+    document = codec.load_document(world.row("Q1").desired)
     at_once(4, count)
     assert world.row("Q1").state == "40"
 
@@ -158,6 +156,7 @@ def test_a_mapper_that_fails_stops_only_its_event(world, monkeypatch):
     """A bug in a mapper leaves its event visible as failed, without its data; the others flow."""
 
     class Broken:
+        REFERENCE_PREFIX = ""
         source_url = staticmethod(pagerduty_mapper.source_url)
 
         @staticmethod
@@ -177,14 +176,14 @@ def test_a_mapper_that_fails_stops_only_its_event(world, monkeypatch):
 
 def test_a_policy_that_fails_stops_only_its_incident(world, monkeypatch):
     """An incident whose document cannot be computed leaves its event visible; the others flow."""
-    right = fold.wanted
+    right = fold.renewed
 
-    def wrong(source, vendor_id, state):
-        if vendor_id == "BAD":
+    def wrong(applied, sources, held, *rest):
+        if held.key[1] == "BAD":
             raise ValueError
-        return right(source, vendor_id, state)
+        return right(applied, sources, held, *rest)
 
-    monkeypatch.setattr(fold, "wanted", wrong)
+    monkeypatch.setattr(fold, "renewed", wrong)
     world.receive("e0", pagerduty("BAD"))
     world.receive("e1", pagerduty("Q1"))
     world.folder().fold()
@@ -196,7 +195,7 @@ def test_a_policy_that_fails_stops_only_its_incident(world, monkeypatch):
 def test_what_failed_is_folded_by_the_repaired_code(engine, world, monkeypatch):
     """After a re-fold, an event that met a bug reaches its incident."""
     with monkeypatch.context() as broken:
-        broken.setattr(fold, "wanted", None)
+        broken.setattr(fold, "renewed", None)
         world.receive("e0", pagerduty("Q1"))
         world.folder().fold()
     with engine.begin() as connection:

@@ -21,4 +21,4 @@ def test_a_second_upgrade_changes_nothing(engine):
 def test_all_tables_are_there(engine):
     """A migrated database has the tables and nothing else."""
     found = set(inspect(engine).get_table_names())
-    assert found == {"alembic_version", "beats", "calls", "events", "incidents", "sender"}
+    assert found == {"alembic_version", "beats", "calls", "events", "incidents", "policies", "sender"}

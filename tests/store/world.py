@@ -3,20 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
 from sqlalchemy import Engine, Row, delete, insert, select
 
 from app.clock import Clock
+from app.decide import Action, Wanted
 from app.deliver import Deliverer, Destination
+from app.document import Document, request
 from app.fold import Folder
-from app.policy import Document, request
+from app.policy import DEFAULT, Policy
 from app.retry import Sender
 from app.settings import Secret, default_sources
 from app.store import codec, deliveries, events, incidents, sender, tables
 from app.store.deliveries import Claim
-from app.store.incidents import Renewed
+from app.store.incidents import Held, Renewed
 from mappers.fields import SECOND
 from tests.store.dx import CONFIRMED, FakeDX, Outcome
 
@@ -139,23 +142,25 @@ class World:
         to = Destination(url, Secret("a-token-0123456789"), **(values | changed))
         return Stepped(self.engine, to, self.time, self.random, self.dx)
 
-    def folder(self, destination: str | None = URL) -> Folder:
+    def folder(self, destination: str | None = URL, policy: Policy = DEFAULT) -> Folder:
         """Start a folder with the sources that every bridge has."""
-        return Folder(self.engine, default_sources(), destination, self.time.clock())
+        return Folder(self.engine, default_sources(), destination, self.time.clock(), policy)
 
     def receive(self, key: str, body: dict[str, Any], source: str = "pagerduty") -> bool:
         """Store a webhook."""
         with self.engine.begin() as connection:
             return events.add(connection, source, key, orjson.dumps(body), self.time.wall)
 
-    def want(self, name: str, /, **values: object) -> int:
-        """Make this the document that DX should hold for incident `name`; return the incident's id."""
-        resolved_at = values.pop("resolved_at", None)
+    def want(self, name: str, /, **values: Any) -> int:
+        """Make this the document that DX should hold for incident `name`; return the incident's id.
+
+        `action` may be `delete`: then DX should hold nothing.
+        """
+        resolved_at, action = values.pop("resolved_at", None), values.pop("action", "upsert")
         document = Document(name, "2026-01-01T00:00:00Z", resolved_at, values)
         with self.engine.begin() as connection:
             [held] = incidents.lock(connection, [("pagerduty", name)], self.time.wall)
-            renewed = Renewed(held, "{}", name, codec.dump_document(document))
-            incidents.renew(connection, [renewed], URL, self.time.wall)
+            incidents.renew(connection, [renewed(held, "{}", document, action)], URL, self.time.wall)
         return held.id
 
     def row(self, name: str) -> Row[Any]:
@@ -205,6 +210,12 @@ class World:
             for table, many in ((tables.incidents, rows), (tables.events, kept)):
                 if many:
                     connection.execute(insert(table), many)
+
+
+def renewed(held: Held, state: str, document: Document, action: Action = "upsert") -> Renewed:
+    """Return an incident's row for this document, whatever its evidence shows."""
+    shown = SimpleNamespace(started_at=START, resolved_at=None)
+    return Renewed(held, state, "policy", Wanted(action, document, shown))
 
 
 def pagerduty(incident: str, kind: str = "triggered", second: int = 0, **data: object) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.document import Document
 from app.incident import Merged, Register, State, Strand
-from app.policy import Document
 from app.store.codec import digest, dump, dump_document, load_document, load_state
 from mappers.observation import Service
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.policy import Document, document, request, slug, timestamp
+from app.document import Document, request, timestamp
+from app.policy import document, slug
 from app.view import Incident
 from mappers.fields import SECOND
 from mappers.observation import Service, Value
@@ -145,7 +146,7 @@ def test_a_bodys_own_link_goes_first(own: str | None, url: str) -> None:
         ([Service("PF9KMXH", "")], [{"identifier": "PF9KMXH"}]),
         ([Service("b"), Service("a")], [{"identifier": "b"}, {"identifier": "a"}]),
         ([Service("a"), Service("a")], [{"identifier": "a"}]),
-        ([Service("1", "API"), Service("2", "Api")], [{"identifier": "api", "name": "Api"}]),
+        ([Service("1", "API"), Service("2", "Api")], [{"identifier": "api", "name": "API"}]),
         ([Service(), Service("a")], [{"identifier": "a"}]),
         ([Service()], None),
         ([], None),

@@ -224,7 +224,7 @@ def test_each_source_has_its_vendor_and_links() -> None:
     """Of the vendors whose bodies carry no link, only Opsgenie's site is the same for everybody."""
     found = [(name, source.vendor, source.app_url) for name, source in load().sources.items()]
     opsgenie = ("opsgenie", "opsgenie", "https://app.opsgenie.com")
-    assert found == [("pagerduty", "pagerduty", None), opsgenie, ("jsm", "jsm", None)]
+    assert found == [("pagerduty", "pagerduty", None), opsgenie, ("jsm", "jsm", None), ("jira", "jira", None)]
 
 
 def test_the_folders_env_file_is_read(folder: Path) -> None:
