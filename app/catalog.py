@@ -69,7 +69,7 @@ def entities(
         sleep=sleep,
         reraise=True,
     )
-    with bounded_session() as session:
+    with bounded_session(token) as session:
         client = _Client(session, base_url, token, timeout)
         for page in _pages(lambda cursor: retrying(client.page, cursor)):
             yield from filter(None, map(entity, _listed(page)))
@@ -135,9 +135,6 @@ class _Client:
 
     def __init__(self, session: requests.Session, base_url: str, token: Secret, timeout: float) -> None:
         self._session, self._base_url, self._token, self._timeout = session, base_url, token, timeout
-        # A callable, not a header: requests would prefer an entry of `.netrc` to that.
-        session.auth = self._sign
-        session.hooks["response"].append(_lead_nowhere)
 
     def page(self, cursor: str) -> Page:
         """Return DX's answer, which is `ok`; _NotNowError where a repetition may help."""
@@ -163,15 +160,6 @@ class _Client:
             late = isinstance(error, requests.Timeout) or watch.overdue
             reason = f"nothing within {self._timeout:g} s" if late else type(error).__name__
         raise _NotNowError(f"{self._base_url} does not answer ({reason}): check the network, try again")
-
-    def _sign(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-        prepared.headers["Authorization"] = f"Bearer {self._token.reveal()}"
-        return prepared
-
-
-def _lead_nowhere(response: requests.Response, **_: object) -> None:
-    """Make a redirection an answer like any: requests prepares to follow it and so reads it without a limit."""
-    response.headers.pop("Location", None)
 
 
 def _read(response: requests.Response) -> bytes:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import orjson
 import requests
-from requests.auth import AuthBase
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from app.answers import Answer, classify
@@ -21,17 +20,6 @@ _SELF_CHECK = "dx-bridge-selfcheck"
 
 class LeaseLostError(Exception):
     """The lease had run out before the first byte of the body was written."""
-
-
-class _Bearer(AuthBase):
-    """Sets the token; an auth object keeps requests from preferring a `.netrc` entry."""
-
-    def __init__(self, token: Secret) -> None:
-        self._token = token
-
-    def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-        prepared.headers["Authorization"] = f"Bearer {self._token.reveal()}"
-        return prepared
 
 
 class _GuardedBody:
@@ -59,8 +47,7 @@ class DX:
 
     def __init__(self, base_url: str, token: Secret, timeout: float) -> None:
         self._base_url, self._timeout = base_url, timeout
-        self._session = bounded_session()
-        self._session.auth = _Bearer(token)
+        self._session = bounded_session(token)
 
     def upsert(self, body: Mapping[str, object], permit: Callable[[], bool]) -> Answer:
         """Send `incidents.upsert`; `permit` is asked as the last act before the body is written.

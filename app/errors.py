@@ -12,6 +12,18 @@ class SettingsError(Exception):
         self.problems = tuple(problems)
 
 
+class PolicyRefusedError(Exception):
+    """A policy cannot be applied to what DX holds; `problems` has one sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class OverrideError(Exception):
+    """An operator's correction that cannot be made; the text says why."""
+
+
 class DatabaseNotReadyError(Exception):
     """The database cannot be used as it is; the text says what to do."""
 

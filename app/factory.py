@@ -29,7 +29,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     engine = connect(settings.database_url, pool_size=THREADS + 2, impatient=True)
     clock = clock or Clock()
     registry = CollectorRegistry()
-    registry.register(stats.StoreCollector(engine, can_deliver=settings.can_deliver))
+    registry.register(stats.StoreCollector(engine, clock, settings))
     app.extensions |= {
         "settings": settings,
         "engine": engine,

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tenacity import RetryCallState, Retrying, wait_exponential
 
 from app.clock import Clock
+from app.config import digest
 from app.deliver import Deliverer, Destination
 from app.fold import Folder
 from app.in_force import InForce
@@ -170,6 +171,9 @@ def create_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
     def start() -> None:
         with engine.begin() as connection:
             sender.start(connection, paused=settings.start_paused)
+            applied = in_force.in_transaction(connection, clock.wall())
+        if applied.digest != digest(settings.policy):
+            log.warning("bridge.toml is not in force", do="dx-bridge plan, then dx-bridge apply")
 
     chores = [
         Chore(inf, start),

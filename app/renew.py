@@ -1,6 +1,6 @@
 """An incident's row computed anew: what its evidence shows, what the policy makes of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -81,18 +81,25 @@ class Renewal:
         with self._engine.begin() as connection:
             applied = self._in_force.in_transaction(connection, now)
             ids = incidents.stale(connection, applied.digest, PAGE)
-            self.renew(connection, applied, incidents.lock_by_id(connection, ids), BACKGROUND)
+            found = [(held, None) for held in incidents.lock_by_id(connection, ids)]
+            self.renew(connection, applied, found, BACKGROUND)
         return len(ids)
 
-    def renew(self, connection: Connection, applied: Applied, held: Sequence[Held], lane: int) -> None:
-        """Compute incidents anew from their states; one that meets a bug stays as it is."""
-        found = [each for one in held if (each := self._renewed(connection, applied, one))]
-        incidents.renew(connection, found, self._destination, self._clock.wall(), lane)
+    def renew(
+        self, connection: Connection, applied: Applied, found: Iterable[tuple[Held, State | None]], lane: int
+    ) -> None:
+        """Compute locked incidents anew, from these states or their stored ones; one that meets a bug stays."""
+        made = [self._renewed(connection, applied, *each) for each in found]
+        incidents.renew(
+            connection, [each for each in made if each], self._destination, self._clock.wall(), lane
+        )
 
-    def _renewed(self, connection: Connection, applied: Applied, held: Held) -> Renewed | Carried | None:
+    def _renewed(
+        self, connection: Connection, applied: Applied, held: Held, state: State | None
+    ) -> Renewed | Carried | None:
         try:
-            state = codec.load_state(held.state or "")
-            return renewed(applied, self._sources, held, state, self._destination)
+            given = state or codec.load_state(held.state or "")
+            return renewed(applied, self._sources, held, given, self._destination)
         except Exception:  # a bug met by one incident must not stop the others
             log.exception("incident could not be renewed", source=held.key[0], vendor_id=held.key[1])
             incidents.leave(connection, held.id, applied.digest, "could not be computed; the log says why")

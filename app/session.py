@@ -8,10 +8,12 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from app.overdue import Watch, watched
+from app.settings import Secret
 
 _current = threading.local()
 
@@ -42,9 +44,26 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
 
 
-def bounded_session() -> requests.Session:
-    """Return a session for calls made within `bounded`."""
-    session = requests.Session()
+class _Bearer(AuthBase):
+    """Sets the token; an auth object keeps requests from preferring a `.netrc` entry."""
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token
+
+    def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        prepared.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        return prepared
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, _: requests.Response) -> None:
+        """Return None: requests would read a redirection's whole body and parse where it leads."""
+
+
+def bounded_session(token: Secret) -> requests.Session:
+    """Return a session for calls with this bearer token, made within `bounded`; it follows no redirection."""
+    session = _Session()
+    session.auth = _Bearer(token)
     session.mount("http://", _Adapter())
     session.mount("https://", _Adapter())
     return session

@@ -74,6 +74,9 @@ class Settings:
     port: int | None
     log_level: str
     start_paused: bool
+    open_too_long_hours: float
+    dx_web_api_token: Secret | None
+    dx_web_api_url: str
 
     @property
     def can_deliver(self) -> bool:
@@ -182,6 +185,9 @@ def _settings(read: _Reader) -> Settings:
         port=read("PORT", _whole(0, 65535), None),
         log_level=read("LOG_LEVEL", _log_level, "INFO"),
         start_paused=read("START_PAUSED", _flag, default=False),
+        open_too_long_hours=read("OPEN_TOO_LONG_HOURS", _number(0, 100_000), 24.0),
+        dx_web_api_token=read("DX_WEB_API_TOKEN", _secret, None),
+        dx_web_api_url=read("DX_WEB_API_URL", base_url, "https://api.getdx.com"),
     )
 
 

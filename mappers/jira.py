@@ -144,7 +144,7 @@ def _observe(event: str, at: int | None, issue: dict[str, Any], changed: frozens
     told = issue["told"] or {}
     ended_at, category = told.get("resolutiondate"), (told.get("status") or "").lower()
     resolves = event == _DELETED or ended_at is not None or category == "done"
-    opens = event == _CREATED or not changed.isdisjoint(("status", "resolution"))
+    opens = not changed.isdisjoint(("status", "resolution"))
     is_open = bool(category) and not resolves
     return Observation(
         vendor_id=issue["id"],

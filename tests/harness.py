@@ -23,6 +23,7 @@ SECRETS = {
     "pagerduty": ("PAGERDUTY_WEBHOOK_SECRETS", "pagerduty-secret-0123456789"),
     "opsgenie": ("OPSGENIE_WEBHOOK_TOKENS", "opsgenie-token-0123456789"),
     "jsm": ("JSM_WEBHOOK_TOKENS", "jsm-token-0123456789"),
+    "jira": ("JIRA_WEBHOOK_SECRETS", "jira-secret-0123456789"),
 }
 
 

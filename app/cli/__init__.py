@@ -4,7 +4,23 @@ from importlib import import_module
 
 import click
 
-_COMMANDS = ("serve", "work", "map", "replay", "check", "status", "redeliver", "refold", "sandbox", "db")
+_COMMANDS = (
+    "serve",
+    "work",
+    "check",
+    "status",
+    "map",
+    "replay",
+    "plan",
+    "apply",
+    "services",
+    "open",
+    "override",
+    "redeliver",
+    "refold",
+    "sandbox",
+    "db",
+)
 
 
 class _Commands(click.Group):

@@ -7,12 +7,14 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cli.doubles import doubles
+from app.config import digest
 from app.dx import DX
 from app.factory import THREADS
 from app.logs import configure
 from app.pipeline import CONNECTIONS
 from app.settings import Settings, read_settings
-from app.store import deliveries
+from app.store import deliveries, policies
 from app.store.engine import connect, reading, sqlite_path
 from app.store.migrate import UPGRADE, is_current
 from app.store.trouble import cause, remedy
@@ -28,12 +30,13 @@ def command() -> None:
         click.echo(f"problem: {problem}")
     if not problems:
         click.echo("Everything that can be checked from here is in place.")
-    click.echo(
-        "note: DX's own PagerDuty or JSM connector on the same account counts each incident twice; "
-        "this could not be checked from here.",
-        err=True,
-    )
+    for each in doubles(settings):
+        _note(each)
     sys.exit(bool(problems))
+
+
+def _note(text: str) -> None:
+    click.echo(f"note: {text}", err=True)
 
 
 def _is_wrong(wrong: list[str], *variables: str) -> bool:
@@ -44,6 +47,10 @@ def _sources(settings: Settings, wrong: list[str]) -> Iterator[str]:
     configured = [source for source in settings.sources.values() if source.secrets]
     for source in configured:
         click.echo(f"source {source.name}: webhooks are accepted at /webhooks/{source.name}")
+    for source in settings.policy.sources:
+        variable = settings.sources[source].secrets_env
+        if not settings.sources[source].secrets and not _is_wrong(wrong, variable):
+            yield f"[sources.{source}] accepts no webhook: set {variable}"
     if not configured and not _is_wrong(wrong, *(each.secrets_env for each in settings.sources.values())):
         names = ", ".join(source.secrets_env for source in settings.sources.values())
         yield f"no webhook can be accepted: set the secret of at least one source ({names})"
@@ -63,6 +70,7 @@ def _database(settings: Settings, wrong: list[str]) -> Iterator[str]:
             yield f"the database has no or an older schema: run `{UPGRADE}`"
         else:
             _tell_destination(engine, settings.dx_base_url)
+            _tell_policy(engine, settings)
     except SQLAlchemyError as error:
         yield f"the database does not answer ({cause(error)}): {remedy(error)}"
     if path is None:
@@ -74,10 +82,19 @@ def _tell_destination(engine: Engine, base_url: str | None) -> None:
     with reading(engine).begin() as connection:
         others = deliveries.elsewhere(connection, base_url) if base_url else 0
     if others:
-        click.echo(
-            f"note: {others} incidents were delivered to another DX_BASE_URL; what changes from now on goes to "
-            f"{base_url}, the rest with `dx-bridge redeliver --all`",
-            err=True,
+        _note(
+            f"{others} incidents were delivered to another DX_BASE_URL; what changes from now on goes to "
+            f"{base_url}, the rest with `dx-bridge redeliver --all`"
+        )
+
+
+def _tell_policy(engine: Engine, settings: Settings) -> None:
+    with reading(engine).begin() as connection:
+        in_force = policies.in_force(connection)
+    if in_force not in (None, digest(settings.policy)):
+        _note(
+            "bridge.toml differs from the policy in force, which goes on to decide: "
+            "`dx-bridge plan` shows what would change, `dx-bridge apply` changes it"
         )
 
 
@@ -100,9 +117,6 @@ def _ask_dx(dx: DX) -> Iterator[str]:
     elif answer.meaning == "not_now":
         yield f"DX_BASE_URL answers {answer.status}, but not with DX's JSON: does it lead to your DX instance?"
     elif answer.meaning == "refused":
-        click.echo(
-            f"note: DX answered `{answer.code}` to a harmless question; the token could not be verified",
-            err=True,
-        )
+        _note(f"DX answered `{answer.code}` to a harmless question; the token could not be verified")
     else:
         click.echo("DX: the token is accepted for reading; writing shows with the first incident")

@@ -2,6 +2,9 @@
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -9,10 +12,12 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.config import Config, read_file
 from app.errors import DatabaseNotReadyError, SettingsError
 from app.logs import configure
 from app.settings import Settings, load_settings
-from app.store.engine import connect
+from app.store import incidents
+from app.store.engine import connect, reading
 from app.store.migrate import UPGRADE, is_current, upgrade_if_own
 from app.store.trouble import cause, is_damaged, remedy
 
@@ -32,6 +37,25 @@ def settings_or_exit() -> Settings:
         sys.exit(1)
     configure(settings.log_level)
     return settings
+
+
+def config_or_exit(path: Path) -> Config:
+    """Return a file's configuration; with any mistake, print all of them and exit 2."""
+    config, problems = read_file(path)
+    for problem in problems:
+        click.echo(f"{path}: {problem}", err=True)
+    if problems:
+        sys.exit(2)
+    return config
+
+
+@contextmanager
+def progress(engine: Engine) -> Iterator[Callable[[int], None]]:
+    """Show a bar over all incidents on a terminal; yield what is told of each portion that is done."""
+    with reading(engine).begin() as connection:
+        total = incidents.counts(connection)["total"]
+    with click.progressbar(length=total, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        yield bar.update
 
 
 def migrated_or_exit(settings: Settings) -> None:

@@ -11,8 +11,9 @@ from typing import BinaryIO
 import click
 import orjson
 
+from app.cli.common import config_or_exit
 from app.cli.inputs import Text, bodies, instant
-from app.config import Config, read_file
+from app.config import Config
 from app.decide import Standing, Wanted
 from app.document import request
 from app.fold import Mapped, map_body
@@ -73,6 +74,8 @@ class Mapper:
         assert wanted  # noqa: S101 - the policy is the sources' own
         if wanted.action == "none":
             wanted = _retracted(self._policy, self._sources, key, state) or wanted
+        if wanted.failed:
+            click.echo(f"{wanted.document.reference_id}: {wanted.failed}", err=True)
         told: dict[str, object] = {
             "outcome": _OUTCOMES[wanted.action],
             "reference_id": wanted.document.reference_id,
@@ -121,16 +124,6 @@ def command(
     lines = (mapper.line(text) for file in files for text in bodies(getattr(file, "name", "-"), file.read()))
     unmappable = _print_incidents(mapper, lines) if fold else _print_lines(mapper, lines)
     sys.exit(unmappable > 0)
-
-
-def config_or_exit(path: Path) -> Config:
-    """Return a file's configuration; with any mistake, print all of them and exit 2."""
-    config, problems = read_file(path)
-    for problem in problems:
-        click.echo(f"{path}: {problem}", err=True)
-    if problems:
-        sys.exit(2)
-    return config
 
 
 def _print_lines(mapper: Mapper, lines: Iterable[Line]) -> int:

@@ -9,7 +9,7 @@ import orjson
 from app.decide import Override
 from app.document import ALWAYS, Document, request
 from app.incident import Merged, Register, State, Strand
-from mappers.observation import Service, Value
+from mappers.observation import Nanoseconds, Service, Value
 
 
 def dump(state: State) -> str:
@@ -51,15 +51,17 @@ def load_state(text: str) -> State:
     return State(state["kind"], {name: _strand(strand) for name, strand in state["strands"].items()})
 
 
-def dump_override(override: Override) -> str | None:
-    """Write an operator's correction; None where nothing is left of it."""
-    said = {key: value for key, value in orjson.loads(orjson.dumps(override)).items() if value is not None}
-    return orjson.dumps(said).decode() if said else None
+def dump_override(override: Override, at: Nanoseconds, by: str) -> str | None:
+    """Write an operator's correction, when it was made and by which means; None where nothing is left of it."""
+    if override == Override():
+        return None
+    return orjson.dumps({**orjson.loads(orjson.dumps(override)), "at": at, "by": by}).decode()
 
 
 def load_override(text: str | None) -> Override:
-    """Read what `dump_override` wrote."""
-    return Override(**orjson.loads(text)) if text else Override()
+    """Read what `dump_override` wrote of the correction itself."""
+    said = orjson.loads(text) if text else {}
+    return Override(*(said.get(key) for key in ("included", "started_at", "resolved_at")))
 
 
 def _strand(strand: Mapping[str, Any]) -> Strand:

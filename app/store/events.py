@@ -10,6 +10,7 @@ from app.store.tables import events
 from mappers.observation import Nanoseconds
 
 PROBLEMS = ("unmappable", "failed")
+_COLUMNS = (events.c.id, events.c.source, events.c.key, events.c.received_at, events.c.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,7 @@ def unfolded(connection: Connection, limit: int, *, lock: bool = False) -> list[
 
     With `lock` those that another process is folding are left to it.
     """
-    columns = (events.c.id, events.c.source, events.c.key, events.c.received_at, events.c.body)
-    statement = select(*columns).where(~events.c.folded).order_by(events.c.id).limit(limit)
+    statement = select(*_COLUMNS).where(~events.c.folded).order_by(events.c.id).limit(limit)
     found = connection.execute(statement.with_for_update(skip_locked=True) if lock else statement)
     return [StoredEvent(*row) for row in found]
 
@@ -76,6 +76,28 @@ def mark_folded(connection: Connection, folded: Sequence[Folded]) -> None:
     ]
     if rows:
         connection.execute(statement, rows)
+
+
+def of_incidents(connection: Connection, ids: Sequence[int]) -> dict[int, list[StoredEvent]]:
+    """Return the events that went into these incidents, by incident."""
+    statement = select(*_COLUMNS, events.c.incident_id).where(events.c.incident_id.in_(ids), events.c.folded)
+    found: dict[int, list[StoredEvent]] = {}
+    for row in connection.execute(statement):
+        found.setdefault(row.incident_id, []).append(StoredEvent(*row[:-1]))
+    return found
+
+
+def loose(connection: Connection, after: int, limit: int) -> list[StoredEvent]:
+    """Return the next folded events that led to no incident, after an id, by id."""
+    led_nowhere = (events.c.incident_id.is_(None), events.c.folded, events.c.id > after)
+    statement = select(*_COLUMNS).where(*led_nowhere).order_by(events.c.id).limit(limit)
+    return [StoredEvent(*row) for row in connection.execute(statement)]
+
+
+def refold(connection: Connection, ids: Sequence[int]) -> None:
+    """Mark events as unfolded again: they lead to another incident than they did, or to one at last."""
+    again = update(events).where(events.c.id.in_(ids))
+    connection.execute(again.values(folded=False, outcome=None, reason=None, incident_id=None))
 
 
 def refold_problems(connection: Connection) -> int:

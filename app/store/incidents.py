@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     Select,
     and_,
     bindparam,
     case,
     func,
+    literal,
+    literal_column,
     or_,
     select,
     update,
@@ -108,10 +109,53 @@ def lock_by_id(connection: Connection, ids: Iterable[int]) -> list[Held]:
     return [_held(row) for row in connection.execute(ordered)]
 
 
-def page(connection: Connection, after: int, limit: int) -> list[Held]:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An incident with what DX should hold of it, and whether all of its events are still held."""
+
+    held: Held
+    desired: str | None
+    complete: bool
+
+
+def page(connection: Connection, after: int, limit: int) -> list[Stored]:
     """Return the next incidents after an id, by id."""
-    statement = _SELECT.where(incidents.c.id > after).order_by(incidents.c.id).limit(limit)
-    return [_held(row) for row in connection.execute(statement)]
+    return _stored(connection, incidents.c.id > after, limit)
+
+
+def by_id(connection: Connection, ids: Sequence[int]) -> list[Stored]:
+    """Return the incidents with these ids."""
+    return _stored(connection, incidents.c.id.in_(ids), len(ids))
+
+
+def by_key(connection: Connection, key: Key) -> Stored | None:
+    """Return one incident; None where there is none."""
+    source, vendor_id = key
+    found = _stored(connection, (incidents.c.source == source) & (incidents.c.vendor_id == vendor_id), 1)
+    return found[0] if found else None
+
+
+def by_reference(connection: Connection, reference_id: str) -> list[Stored]:
+    """Return the incidents of this reference: one, unless two sources use the same references."""
+    return _stored(connection, incidents.c.reference_id == reference_id, 10)
+
+
+def _stored(connection: Connection, where: ColumnElement[bool], limit: int) -> list[Stored]:
+    statement = _SELECT.add_columns(incidents.c.desired, incidents.c.events_purged)
+    found = connection.execute(statement.where(where).order_by(incidents.c.id).limit(limit))
+    return [Stored(_held(row[:-2]), row.desired, not row.events_purged) for row in found]
+
+
+def sources(connection: Connection) -> set[str]:
+    """Return the sources that incidents came from."""
+    return set(connection.execute(select(incidents.c.source).distinct()).scalars())
+
+
+def renamed(connection: Connection, source: str, prefix: str) -> int:
+    """Count the incidents of a source that are in DX, or may be, under a reference with another prefix."""
+    in_dx = incidents.c.settled_document.is_not(None) | (incidents.c.in_doubt > 0)
+    other = incidents.c.reference_id != literal(prefix) + incidents.c.vendor_id
+    return _count(connection, incidents.c.source == source, in_dx, other)
 
 
 def stale(connection: Connection, policy: str, limit: int) -> list[int]:
@@ -129,6 +173,49 @@ def is_empty(connection: Connection) -> bool:
 def override(connection: Connection, incident_id: int, text: str | None) -> None:
     """Record an operator's correction of an incident, or take it back."""
     connection.execute(update(incidents).where(incidents.c.id == incident_id).values(override=text))
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """An incident that an operator has corrected."""
+
+    reference_id: str
+    source: str
+    override: str
+
+
+def overridden(connection: Connection) -> list[Overridden]:
+    """Return the incidents that an operator has corrected, the latest first."""
+    columns = (incidents.c.reference_id, incidents.c.source, incidents.c.override)
+    statement = select(*columns).where(incidents.c.override.is_not(None)).order_by(incidents.c.id.desc())
+    return [Overridden(*row) for row in connection.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An open incident; `started_at` in nanoseconds, `desired` its document as JSON."""
+
+    reference_id: str
+    source: str
+    started_at: Nanoseconds
+    desired: str
+
+
+def open_since(connection: Connection, before: Nanoseconds) -> list[Open]:
+    """Return the incidents in DX that started before a moment and are still open, the oldest first."""
+    columns = (incidents.c.reference_id, incidents.c.source, incidents.c.started_at, incidents.c.desired)
+    statement = select(*columns).where(*_open(before)).order_by(incidents.c.started_at)
+    return [Open(*row) for row in connection.execute(statement)]
+
+
+def count_open_since(connection: Connection, before: Nanoseconds) -> int:
+    """Count what `open_since` returns."""
+    return _count(connection, *_open(before))
+
+
+def _open(before: Nanoseconds) -> tuple[ColumnElement[bool], ...]:
+    is_open = incidents.c.resolved_at.is_(None) & (incidents.c.action == literal_column("'upsert'"))
+    return is_open, incidents.c.started_at < before
 
 
 def leave(connection: Connection, incident_id: int, policy: str, reason: str) -> None:
@@ -158,8 +245,9 @@ _LOCK = (
 )
 
 
-def _held(row: Row[Any]) -> Held:
-    return Held(row.id, (row.source, row.vendor_id), *tuple(row)[3:])
+def _held(row: Sequence[Any]) -> Held:
+    number, source, vendor_id, *rest = row
+    return Held(number, (source, vendor_id), *rest)
 
 
 def _make(connection: Connection, keys: Sequence[Key], now: Nanoseconds) -> None:

@@ -3,7 +3,10 @@ import sqlite3
 import subprocess
 
 import pytest
+from alembic import command
 
+from app.store import migrate
+from app.store.engine import connect
 from tests.e2e.load import Load
 from tests.harness import Bridge, wait_until
 from tests.postgres import running_server
@@ -161,16 +164,21 @@ def test_postgresql_crashing_under_load_loses_nothing(make_bridge, sandbox, tmp_
         bridge.kill()
 
 
+def migrate_to(revision, url):
+    engine = connect(url)
+    with engine.begin() as connection:
+        command.upgrade(migrate._config(connection), revision)
+    engine.dispose()
+
+
 def test_an_older_schema_waits_for_the_release_step(make_bridge, postgres_server, tmp_path):
     """With an older PostgreSQL schema `serve` waits, and starts once `db upgrade` has run."""
     url = postgres_server.create_database()
-    bridge = make_bridge(tmp_path, DATABASE_URL=url)
-    assert bridge.run("db", "upgrade").returncode == 0
-    postgres_server.column(url, "UPDATE alembic_version SET version_num = '0000' RETURNING 1")
-    bridge.start()
+    migrate_to("0001", url)
+    bridge = make_bridge(tmp_path, DATABASE_URL=url).start()
     assert bridge.run("status").returncode == 1
     assert "dx-bridge db upgrade" in bridge.run("check").stdout
-    postgres_server.column(url, "UPDATE alembic_version SET version_num = '0001' RETURNING 1")
+    assert bridge.run("db", "upgrade").returncode == 0
     bridge.wait_ready()
 
 

@@ -2,10 +2,11 @@
 
 from random import Random
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from app.decide import Action
 from app.retry import Sender
-from app.store import codec, deliveries, incidents
+from app.store import deliveries, incidents
 from app.store.deliveries import Call, Claim
 from app.store.incidents import Held, Renewed
 from tests.store.dx import CONFIRMED, FakeDX, Outcome
@@ -13,8 +14,8 @@ from tests.store.scenarios import ENDS, Scenario
 from tests.store.world import START, URL, renewed
 
 _HOUR = 3600 * 1_000_000_000
-_ROUNDS = 3
 _PORTION = 500
+_POLICY = "policy"  # of `tests.store.world.renewed`
 
 
 class Play:
@@ -26,14 +27,15 @@ class Play:
 
     def run(self) -> None:
         """Play all; then DX gets well, and everything due is confirmed."""
-        for number in range(_ROUNDS):
+        rounds = max(3, *(len(each.documents) for each in self.played))
+        for number in range(rounds):
             self.change(number)
             self.end([each for each in self.played if each.open])
             self.begin(number)
             self.end([each for each in self.played if each.open and each.ends_at_once(number)])
             self.thaw(number)
         self.end([each for each in self.played if each.open])
-        self.thaw(_ROUNDS)
+        self.thaw(rounds)
         self.drain()
         self.redeliver_refused()
         self.drain()
@@ -46,8 +48,19 @@ class Play:
             for start in range(0, len(keys), _PORTION):
                 held = incidents.lock(connection, keys[start : start + _PORTION], self.now)
                 self.by_id |= {each.id: changed[each.key] for each in held}
-                renewed = [self._renewed(each, changed[each.key], number) for each in held]
-                incidents.renew(connection, renewed, URL, self.now)
+                for each in held:
+                    changed[each.key].newest = number
+                self._renew(connection, held)
+
+    def decide_anew(self) -> None:
+        """Decide anew about the incidents that an answer has asked it for, as the pipeline's renewal does."""
+        with self.engine.begin() as connection:
+            while ids := incidents.stale(connection, _POLICY, _PORTION):
+                self._renew(connection, incidents.lock_by_id(connection, ids))
+
+    def _renew(self, connection: Connection, held: list[Held]) -> None:
+        made = [self._renewed(each, self.by_id[each.id]) for each in held]
+        incidents.renew(connection, made, URL, self.now)
 
     def begin(self, number: int) -> None:
         """Claim what is due and make the calls of this round."""
@@ -65,9 +78,13 @@ class Play:
     def send(self, scenario: Scenario, claim: Claim, end: str) -> None:
         """Send a body to DX, unless the process crashes or freezes before."""
         if (outcome := ENDS[end]) is not None:
-            self.dx.outcome = outcome
-            self.dx.upsert(claim.body, lambda: True)
+            self._write(claim, outcome)
             scenario.calls.append(end)
+
+    def _write(self, claim: Claim, outcome: Outcome) -> None:
+        self.dx.outcome = outcome
+        write = self.dx.delete if claim.method == deliveries.DELETE else self.dx.upsert
+        write(claim.body, lambda: True)
 
     def end(self, ending: list[Scenario]) -> None:
         """Let calls end: settled, or their leases dead after DX applied what it was still at work on."""
@@ -91,11 +108,11 @@ class Play:
             thawed = [claim for claim, round_ in scenario.frozen if round_ < number and not scenario.open]
             scenario.frozen = [each for each in scenario.frozen if each[0] not in thawed]
             for claim in thawed:
-                self.dx.outcome = CONFIRMED
-                self.dx.upsert(claim.body, lambda: True)
+                self._write(claim, CONFIRMED)
                 scenario.calls.append("frozen")
             late += thawed
         self.settle_late([(claim, CONFIRMED) for claim in late])
+        self.decide_anew()
 
     def settle(self, answered: list[tuple[Claim, Outcome]]) -> None:
         """Settle answers in one transaction."""
@@ -134,8 +151,9 @@ class Play:
         return [each for each in self.played if len(each.calls) > each.most_calls()]
 
     @staticmethod
-    def _renewed(held: Held, scenario: Scenario, number: int) -> Renewed:
-        return renewed(held, "{}", codec.load_document(scenario.document(number)))
+    def _renewed(held: Held, scenario: Scenario) -> Renewed:
+        out: Action = "delete" if held.in_dx(URL) else "none"
+        return renewed(held, "{}", scenario.document(), out if scenario.is_gone() else "upsert")
 
 
 def is_answered(end: str) -> bool:

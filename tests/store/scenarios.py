@@ -1,4 +1,7 @@
-"""All short histories of one incident: what its document became, how each call ended, and when."""
+"""All short histories of one incident: what its document became, how each call ended, and when.
+
+A letter stands for a document, a dash for an incident that DX should not hold.
+"""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +9,6 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from app.document import Document
-from app.store import codec
 from app.store.deliveries import Claim
 from tests.store.dx import CONFIRMED, REFUSED, TIMEOUT, TIMEOUT_APPLIED, TIMEOUT_LATE, FakeDX, Outcome
 
@@ -21,6 +23,7 @@ ENDS: dict[str, Outcome | None] = {
     "frozen": None,
 }
 DEFINITE = ("confirmed", "refused", "crash before")
+GONE = "-"
 
 
 @dataclass(slots=True)
@@ -38,12 +41,17 @@ class Scenario:
     """The call under way: its claim, its round, and how it will end."""
     frozen: list[tuple[Claim, int]] = field(default_factory=list)
 
-    def document(self, number: int) -> str:
-        """Return the document after so many changes, as stored; each has a key that the others lack."""
-        letter = self.documents[number]
-        return codec.dump_document(
-            Document(self.name, "2026-01-01T00:00:00Z", None, {"name": letter, f"only_{letter}": 1})
-        )
+    newest: int = 0
+    """How many changes there have been."""
+
+    def document(self) -> Document:
+        """Return the newest document; each has a key that the others lack."""
+        letter = self.documents[self.newest]
+        return Document(self.name, "2026-01-01T00:00:00Z", None, {"name": letter, f"only_{letter}": 1})
+
+    def is_gone(self) -> bool:
+        """Whether DX should hold nothing by now."""
+        return self.documents[self.newest] == GONE
 
     def end(self, number: int) -> str:
         """Return how the call of a round ends; after the last document's, every call is confirmed."""
@@ -59,8 +67,10 @@ class Scenario:
         return len(self.documents) + doubts + ("refused" in self.calls)
 
     def holds_newest(self, dx: FakeDX) -> bool:
-        """Whether DX shows the last document and nothing of the others."""
-        held, last = dx.incidents[self.name], self.documents[-1]
+        """Whether DX shows the last document and nothing of the others; nothing at all where it is gone."""
+        held, last = dx.incidents.get(self.name), self.documents[-1]
+        if held is None or last == GONE:
+            return held is None and last == GONE
         return {key: held[key] for key in held if key.startswith(("name", "only"))} == {
             "name": last,
             f"only_{last}": 1,
@@ -83,7 +93,19 @@ def all_scenarios() -> list[Scenario]:
     document tells less than a return to the first.
     """
     if os.environ.get("SOAK"):
-        return list(scenarios(("A", "AB", "ABA", "ABC")))
+        return list(scenarios(("A", "AB", "ABA", "ABC", "-", "A-", "A-A", "A-B", "AB-", "-A-")))
     fewer = tuple(end for end in ENDS if "crash" not in end)
-    fewest = ("confirmed", "refused", "lost, applied late", "frozen")
-    return [*scenarios(("A", "AB")), *scenarios(("ABA",), fewer), *scenarios(("ABC",), fewest)]
+    return [
+        *scenarios(("A", "AB", "A-", "-A")),
+        *scenarios(("ABA", "A-B"), fewer),
+        *scenarios(("ABC", "A-A", "AB-", "-A-"), _FEWEST),
+        *scenarios(("A-B-", "AB-A"), ("confirmed", "lost, applied late", "frozen")),
+    ]
+
+
+def short_scenarios() -> list[Scenario]:
+    """Return every history of up to two documents, and those in which an incident comes back."""
+    return [*scenarios(("A", "AB", "A-")), *scenarios(("A-B",), _FEWEST)]
+
+
+_FEWEST = ("confirmed", "refused", "lost, applied late", "frozen")

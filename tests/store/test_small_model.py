@@ -1,7 +1,7 @@
 """Exhaustive: every short history of an incident ends with its newest document in DX, in few calls.
 
-Up to three documents, returns to an earlier one among them; each call ends in one of eight ways, before
-or after the document's next change.
+Up to four wishes, among them returns to an earlier document, deletions and what comes back after one;
+each call ends in one of eight ways, before or after the next change.
 """
 
 import pytest
@@ -9,14 +9,13 @@ from sqlalchemy import update
 
 from app.store import tables
 from tests.store.play import Play
-from tests.store.scenarios import all_scenarios, scenarios
+from tests.store.scenarios import all_scenarios, scenarios, short_scenarios
 
 
 @pytest.fixture
 def played(engine):
-    """Return all histories on SQLite, those of up to two documents on PostgreSQL, played."""
-    few = list(scenarios(("A", "AB")))
-    play = Play(engine, all_scenarios() if engine.dialect.name == "sqlite" else few)
+    """Return all histories on SQLite, the shortest ones on PostgreSQL, played."""
+    play = Play(engine, all_scenarios() if engine.dialect.name == "sqlite" else short_scenarios())
     play.run()
     return play
 

@@ -1,0 +1,138 @@
+"""`dx-bridge plan`: what DX would get differently, before it does."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from app.cli.common import config_or_exit, current_or_exit, progress, settings_or_exit
+from app.config import digest
+from app.plan import Body, Change, Plan, Planner, refusals
+from app.settings import Settings, all_sources
+from app.store import deliveries, policies
+from app.store.engine import reading
+
+_SIGNS = {"add": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
+_FEW = 10
+
+
+@click.command("plan")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Default: the bridge.toml in use.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(path: Path | None, as_json: bool) -> None:
+    """Show what DX would get differently under bridge.toml and this version; nothing is written or sent.
+
+    Every stored event is mapped again. Exit code: 0 if nothing would change, 3 if something would, 1 if
+    `dx-bridge apply` would refuse.
+
+    \b
+      dx-bridge plan --config new.toml
+      dx-bridge plan --json | jq .totals
+    """
+    settings = settings_or_exit()
+    config = config_or_exit(path) if path else None
+    policy, sources = (config.policy, all_sources(config)) if config else (settings.policy, settings.sources)
+    engine = current_or_exit(settings)
+    with progress(engine) as tick:
+        plan = Planner(engine, sources, policy, settings.dx_base_url).plan(tick)
+    with reading(engine).begin() as connection:
+        refused = list(refusals(connection, policy))
+        in_force = policies.in_force(connection) in (None, digest(policy))
+        elsewhere = deliveries.elsewhere(connection, settings.dx_base_url) if settings.dx_base_url else 0
+    if as_json:
+        click.echo(orjson.dumps(_as_json(plan, refused, in_force=in_force)).decode())
+    else:
+        _print(plan, refused, in_force=in_force)
+        _tell_destination(settings, elsewhere)
+    sys.exit(1 if refused else 3 if plan.changes else 0)
+
+
+def _as_json(plan: Plan, refused: list[str], *, in_force: bool) -> dict[str, Any]:
+    changes = [
+        {
+            "source": each.source,
+            "reference_id": each.reference_id,
+            "change": each.kind,
+            "before": each.before,
+            "after": each.after,
+            "reason": each.reason,
+        }
+        for each in plan.changes.values()
+    ]
+    kept = [
+        {"source": source, "vendor_id": vendor_id, "reason": reason}
+        for (source, vendor_id), reason in plan.kept.items()
+    ]
+    return {
+        "changes": changes,
+        "totals": plan.totals(),
+        "not_refoldable": kept,
+        "refused": refused,
+        "policy_in_force": in_force,
+    }
+
+
+def _print(plan: Plan, refused: list[str], *, in_force: bool) -> None:
+    for change in plan.changes.values():
+        for line in _lines(change):
+            click.echo(line)
+    totals = plan.totals()
+    click.echo(
+        f"{totals['add']} would be added to DX, {totals['update']} changed, {totals['remove']} taken out; "
+        f"{totals['unchanged']} stay as they are."
+    )
+    if plan.kept:
+        few = ", ".join(vendor_id for _, vendor_id in list(plan.kept)[:_FEW])
+        more = " …" if len(plan.kept) > _FEW else ""
+        click.echo(
+            f"{len(plan.kept)} cannot be re-folded and keep their state ({few}{more}); --json says why."
+        )
+    for problem in refused:
+        click.echo(f"refused: {problem}")
+    if not refused:
+        to_do = "`dx-bridge apply` makes it so" if plan.changes or not in_force else "This policy is in force"
+        click.echo(f"Nothing was written. {to_do}.")
+
+
+def _tell_destination(settings: Settings, elsewhere: int) -> None:
+    if elsewhere:
+        click.echo(
+            f"{elsewhere} incidents were delivered to another DX_BASE_URL than {settings.dx_base_url}; "
+            "`dx-bridge redeliver --all` sends them."
+        )
+
+
+def _lines(change: Change) -> Iterator[str]:
+    sign, colour = _SIGNS[change.kind]
+    body = change.after or change.before or {}
+    why = f"  ({change.reason})" if change.reason else ""
+    yield click.style(f"{sign} {change.reference_id}  {body.get('name', '')}{why}".rstrip(), fg=colour)
+    if change.kind == "update":
+        yield from _differences(change.before or {}, change.after or {})
+
+
+def _differences(before: Body, after: Body) -> Iterator[str]:
+    """Show key by key what differs; of metadata, its own keys."""
+    before, after = _flat(before), _flat(after)
+    for key in sorted({*before, *after}):
+        old, new = before.get(key), after.get(key)
+        if old != new:
+            yield f"    {key}: {click.style(_shown(old), fg='red')} -> {click.style(_shown(new), fg='green')}"
+
+
+def _flat(body: Body) -> Body:
+    nested = {f"metadata.{key}": value for key, value in (body.get("metadata") or {}).items()}
+    return {key: value for key, value in body.items() if key != "metadata"} | nested
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()
