@@ -35,7 +35,7 @@ class Application:
         clock: Clock,
     ) -> None:
         self._engine, self._policy, self._clock = engine, policy, clock
-        self._in_force, self._refold = InForce(policy), Refold(engine, sources)
+        self._in_force, self._refold = InForce(policy), Refold(engine, sources, policy)
         self._renewal = Renewal(engine, sources, destination, self._in_force, clock)
 
     def run(self, tick: Callable[[int], None] = lambda _: None) -> None:

@@ -15,6 +15,7 @@ import orjson
 from marshmallow import ValidationError
 
 from app.config_schema import ConfigSchema, sentences
+from app.errors import PolicyUnreadableError
 from app.policy import DEFAULT, ISSUE_TYPES, METADATA, Policy, SourcePolicy
 from mappers import MAPPERS
 
@@ -58,8 +59,15 @@ def read_config(given: Mapping[str, Any]) -> tuple[Config, list[str]]:
 
 
 def load_policy(text: str) -> Policy:
-    """Read what `policy_text` wrote."""
-    return _config(ConfigSchema().load(orjson.loads(text))).policy
+    """Read what `policy_text` wrote; raise PolicyUnreadableError for one that only a newer version can have written."""
+    try:
+        return _config(ConfigSchema().load(orjson.loads(text))).policy
+    except ValidationError as error:
+        said = "; ".join(sentences(error.messages))
+        raise PolicyUnreadableError(
+            f"This version cannot read the policy in force ({said}): deploy the newer version again, "
+            "or run `dx-bridge apply` with this one."
+        ) from None
 
 
 def policy_text(policy: Policy) -> str:

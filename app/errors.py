@@ -20,6 +20,10 @@ class PolicyRefusedError(Exception):
         self.problems = tuple(problems)
 
 
+class PolicyUnreadableError(Exception):
+    """The policy in force cannot be read by this version; the text says what to do."""
+
+
 class OverrideError(Exception):
     """An operator's correction that cannot be made; the text says why."""
 

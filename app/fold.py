@@ -50,6 +50,16 @@ def map_body(source: Source, body: Mapping[str, object], received_at: Nanosecond
         return Mapped("failed", f"{source.vendor} mapper: {type(error).__name__}")
 
 
+def map_event(event: StoredEvent, sources: Mapping[str, Source], policy: Policy) -> Mapped:
+    """Map a stored event of a source that this process knows, or the policy in force for the fleet."""
+    source, of_source = sources.get(event.source), policy.source(event.source)
+    if source is None and of_source is not None:
+        source = Source(event.source, of_source.vendor, secrets_env="")
+    if source is None:
+        return Mapped("failed", f"no source named {event.source} is configured")
+    return map_body(source, orjson.loads(event.body), event.received_at)
+
+
 class Folder:
     """Folds stored events in batches, each in one short transaction."""
 
@@ -73,11 +83,10 @@ class Folder:
         if self._engine.dialect.name == "postgresql":
             with self._engine.begin() as connection:
                 batch = events.unfolded(connection, BATCH, lock=True)
-                folded = self._write(connection, self._map_all(batch))
+                folded = self._write(connection, self._map_all(connection, batch)) if batch else []
         else:
             with reading(self._engine).begin() as connection:
-                batch = events.unfolded(connection, BATCH)
-            mapped = self._map_all(batch)
+                mapped = self._map_all(connection, events.unfolded(connection, BATCH))
             if not mapped:
                 return 0
             with self._engine.begin() as connection:
@@ -85,8 +94,11 @@ class Folder:
         _report(folded)
         return len(folded)
 
-    def _map_all(self, batch: Iterable[StoredEvent]) -> list[tuple[StoredEvent, Mapped]]:
-        return [(event, self._map(event)) for event in batch]
+    def _map_all(
+        self, connection: Connection, batch: Iterable[StoredEvent]
+    ) -> list[tuple[StoredEvent, Mapped]]:
+        policy = self._in_force.now(connection).policy
+        return [(event, map_event(event, self._sources, policy)) for event in batch]
 
     def _write(self, connection: Connection, mapped: Sequence[tuple[StoredEvent, Mapped]]) -> list[Folded]:
         """Merge mapped events into their incidents, in the caller's transaction."""
@@ -98,12 +110,6 @@ class Folder:
         folded = [_folded(event, each, made) for event, each in mapped]
         events.mark_folded(connection, folded)
         return folded
-
-    def _map(self, event: StoredEvent) -> Mapped:
-        source = self._sources.get(event.source)
-        if source is None:
-            return Mapped("failed", f"no source named {event.source} is configured")
-        return map_body(source, orjson.loads(event.body), event.received_at)
 
     def _renew(self, applied: Applied, held: Held, states: list[State]) -> Renewed | Carried | None:
         source_name, vendor_id = held.key

@@ -16,6 +16,7 @@ from tenacity import RetryCallState, Retrying, wait_exponential
 from app.clock import Clock
 from app.config import digest
 from app.deliver import Deliverer, Destination
+from app.errors import PolicyUnreadableError
 from app.fold import Folder
 from app.in_force import InForce
 from app.renew import Renewal
@@ -97,17 +98,17 @@ class Pipeline:
         return folded or delivered
 
     def _guarded(self, step: Callable[[], bool]) -> bool | None:
-        """Do a step; when the database fails, say so once, wait, longer each time, and return None."""
+        """Do a step; when the database fails (or the policy in it), say so once, wait, longer each time, and return None."""
         try:
             worked = step()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, PolicyUnreadableError) as error:
             if self._failures.attempt_number == 1:
-                log.error("database failed", error=cause(error), do=remedy(error))
+                _report(error)
             time.sleep(_database_wait(self._failures))
             self._failures.attempt_number = min(self._failures.attempt_number + 1, 16)
             return None
         if self._failures.attempt_number > 1:
-            log.warning("database is back")
+            log.warning("goes on")
         self._failures.attempt_number = 1
         return worked
 
@@ -133,6 +134,13 @@ class Pipeline:
             if not self._guarded(self._deliverer.settle):
                 time.sleep(0.01)
         return self._deliverer.idle
+
+
+def _report(error: SQLAlchemyError | PolicyUnreadableError) -> None:
+    if isinstance(error, PolicyUnreadableError):
+        log.error("policy in force cannot be read", do=str(error))
+    else:
+        log.error("database failed", error=cause(error), do=remedy(error))
 
 
 class Purge:

@@ -63,7 +63,7 @@ class Planner:
     ) -> None:
         self._engine, self._sources = engine, sources
         self._policy, self._destination = policy, destination
-        self._refold = Refold(engine, sources)
+        self._refold = Refold(engine, sources, policy)
 
     def plan(self, tick: Callable[[int], None] = lambda _: None) -> Plan:
         """Re-fold everything that is stored; `tick` is told of each portion of incidents that is done."""

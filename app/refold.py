@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-import orjson
 from sqlalchemy import Engine
 
-from app.fold import Mapped, map_body
+from app.fold import Mapped, map_event
 from app.incident import State, merge
+from app.policy import Policy
 from app.settings import Source
 from app.store import codec, events, incidents
 from app.store.engine import reading
@@ -41,8 +41,8 @@ class Rebuilt:
 class Refold:
     """Maps stored events again, in pages and short transactions."""
 
-    def __init__(self, engine: Engine, sources: Mapping[str, Source]) -> None:
-        self._engine, self._sources = reading(engine), sources
+    def __init__(self, engine: Engine, sources: Mapping[str, Source], policy: Policy) -> None:
+        self._engine, self._sources, self._policy = reading(engine), sources, policy
 
     def incidents(self) -> Iterator[list[Rebuilt]]:
         """Return all incidents, rebuilt, page by page."""
@@ -94,10 +94,7 @@ class Refold:
         return Rebuilt(stored, reduce(merge, states), astray=astray)
 
     def _map(self, event: StoredEvent) -> Mapped:
-        source = self._sources.get(event.source)
-        if source is None:
-            return Mapped("failed", f"no source named {event.source} is configured")
-        return map_body(source, orjson.loads(event.body), event.received_at)
+        return map_event(event, self._sources, self._policy)
 
     @staticmethod
     def _astray(event: StoredEvent, mapped: Mapped) -> Astray | None:

@@ -47,10 +47,9 @@ def _sources(settings: Settings, wrong: list[str]) -> Iterator[str]:
     configured = [source for source in settings.sources.values() if source.secrets]
     for source in configured:
         click.echo(f"source {source.name}: webhooks are accepted at /webhooks/{source.name}")
-    for source in settings.policy.sources:
-        variable = settings.sources[source].secrets_env
-        if not settings.sources[source].secrets and not _is_wrong(wrong, variable):
-            yield f"[sources.{source}] accepts no webhook: set {variable}"
+    for source in map(settings.sources.__getitem__, settings.policy.sources):
+        if not source.secrets and not _is_wrong(wrong, source.secrets_env):
+            yield f"[sources.{source.name}] accepts no webhook: set {source.secrets_env}"
     if not configured and not _is_wrong(wrong, *(each.secrets_env for each in settings.sources.values())):
         names = ", ".join(source.secrets_env for source in settings.sources.values())
         yield f"no webhook can be accepted: set the secret of at least one source ({names})"

@@ -9,7 +9,7 @@ from app.cli.common import current_or_exit, fail, settings_or_exit
 from app.cli.inputs import instant
 from app.clock import Clock
 from app.document import timestamp
-from app.errors import OverrideError
+from app.errors import OverrideError, PolicyUnreadableError
 from app.override import Change, Corrections
 from app.settings import Settings
 from app.store import incidents
@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     corrections = Corrections(current_or_exit(settings), settings, Clock(), "command line")
     try:
         corrections.clear(reference, source) if clear else corrections.add(reference, change, source)
-    except OverrideError as error:
+    except (OverrideError, PolicyUnreadableError) as error:
         fail(str(error))
     click.echo(f"{reference}: {'corrections taken back' if clear else 'corrected'}; the pipeline tells DX.")
 
