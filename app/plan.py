@@ -10,7 +10,6 @@ import orjson
 from sqlalchemy import Connection, Engine
 
 from app.decide import Standing, Wanted
-from app.document import request
 from app.incident import State, merge
 from app.policy import Policy
 from app.refold import Refold
@@ -108,17 +107,13 @@ def _put(plan: Plan, key: Key, stored: Stored | None, wanted: Wanted | None) -> 
         before = orjson.loads(stored.desired)
     after = before
     if wanted is not None:
-        after = request(wanted.document) if wanted.action == "upsert" else None
+        after = orjson.loads(codec.dump_document(wanted.document)) if wanted.action == "upsert" else None
     plan.changes.pop(key, None)
-    if _comparable(before) == _comparable(after):
+    if before == after:
         plan.unchanged += 1
         return
     reference = str((after or before or {})["reference_id"])
     plan.changes[key] = Change(key[0], reference, before, after, wanted.reason if wanted else "")
-
-
-def _comparable(body: Body | None) -> bytes:
-    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
 
 def refusals(connection: Connection, policy: Policy) -> Iterator[str]:

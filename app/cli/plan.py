@@ -7,12 +7,15 @@ from typing import Any
 
 import click
 import orjson
+from sqlalchemy import Connection
 
 from app.cli.common import config_or_exit, current_or_exit, progress, settings_or_exit
+from app.cli.open import plain, short
 from app.config import digest
 from app.plan import Body, Change, Plan, Planner, refusals
+from app.policy import DEFAULT, Policy
 from app.settings import Settings, all_sources
-from app.store import deliveries, policies
+from app.store import deliveries, incidents, policies
 from app.store.engine import reading
 
 _SIGNS = {"add": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
@@ -46,14 +49,23 @@ def command(path: Path | None, as_json: bool) -> None:
         plan = Planner(engine, sources, policy, settings.dx_base_url).plan(tick)
     with reading(engine).begin() as connection:
         refused = list(refusals(connection, policy))
-        in_force = policies.in_force(connection) in (None, digest(policy))
+        in_force = _in_force(connection, settings.policy) == digest(policy)
         elsewhere = deliveries.elsewhere(connection, settings.dx_base_url) if settings.dx_base_url else 0
     if as_json:
         click.echo(orjson.dumps(_as_json(plan, refused, in_force=in_force)).decode())
     else:
-        _print(plan, refused, in_force=in_force)
+        _print(plan, refused)
+        if not refused:
+            in_use = digest(policy) == digest(settings.policy)
+            click.echo(f"Nothing was written. {_to_do(plan, in_force=in_force, in_use=in_use)}")
         _tell_destination(settings, elsewhere)
     sys.exit(1 if refused else 3 if plan.changes else 0)
+
+
+def _in_force(connection: Connection, own: Policy) -> str:
+    """Return the digest of the policy that decides; where none was applied yet, of the one that will."""
+    first = own if incidents.is_empty(connection) else DEFAULT
+    return policies.in_force(connection) or digest(first)
 
 
 def _as_json(plan: Plan, refused: list[str], *, in_force: bool) -> dict[str, Any]:
@@ -81,7 +93,7 @@ def _as_json(plan: Plan, refused: list[str], *, in_force: bool) -> dict[str, Any
     }
 
 
-def _print(plan: Plan, refused: list[str], *, in_force: bool) -> None:
+def _print(plan: Plan, refused: list[str]) -> None:
     for change in plan.changes.values():
         for line in _lines(change):
             click.echo(line)
@@ -91,16 +103,21 @@ def _print(plan: Plan, refused: list[str], *, in_force: bool) -> None:
         f"{totals['unchanged']} stay as they are."
     )
     if plan.kept:
-        few = ", ".join(vendor_id for _, vendor_id in list(plan.kept)[:_FEW])
+        few = ", ".join(plain(vendor_id) for _, vendor_id in list(plan.kept)[:_FEW])
         more = " …" if len(plan.kept) > _FEW else ""
         click.echo(
             f"{len(plan.kept)} cannot be re-folded and keep their state ({few}{more}); --json says why."
         )
     for problem in refused:
         click.echo(f"refused: {problem}")
-    if not refused:
-        to_do = "`dx-bridge apply` makes it so" if plan.changes or not in_force else "This policy is in force"
-        click.echo(f"Nothing was written. {to_do}.")
+
+
+def _to_do(plan: Plan, *, in_force: bool, in_use: bool) -> str:
+    """Return the next step: `apply` takes the file in use, which need not be the one that was planned with."""
+    if in_force and not plan.changes:
+        return "This policy is in force."
+    first = "`" if in_use else "Put the file in the place of bridge.toml; then `"
+    return f"{first}dx-bridge apply` makes it so."
 
 
 def _tell_destination(settings: Settings, elsewhere: int) -> None:
@@ -115,7 +132,8 @@ def _lines(change: Change) -> Iterator[str]:
     sign, colour = _SIGNS[change.kind]
     body = change.after or change.before or {}
     why = f"  ({change.reason})" if change.reason else ""
-    yield click.style(f"{sign} {change.reference_id}  {body.get('name', '')}{why}".rstrip(), fg=colour)
+    head = f"{sign} {plain(change.reference_id)}  {short(body.get('name') or '')}"
+    yield click.style(f"{head.rstrip()}{plain(why)}", fg=colour)
     if change.kind == "update":
         yield from _differences(change.before or {}, change.after or {})
 
@@ -130,9 +148,12 @@ def _differences(before: Body, after: Body) -> Iterator[str]:
 
 
 def _flat(body: Body) -> Body:
+    body = orjson.loads(orjson.dumps(body))  # a tuple is the same to DX as the list that it was stored as
     nested = {f"metadata.{key}": value for key, value in (body.get("metadata") or {}).items()}
     return {key: value for key, value in body.items() if key != "metadata"} | nested
 
 
 def _shown(value: object) -> str:
-    return "nothing" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()
+    if value is None:
+        return "nothing"
+    return plain(value if isinstance(value, str) else orjson.dumps(value).decode())

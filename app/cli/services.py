@@ -9,7 +9,8 @@ import orjson
 
 from app.catalog import CatalogError, Entity, entities
 from app.cli.common import current_or_exit, fail, settings_or_exit
-from app.policy import Policy
+from app.cli.open import plain
+from app.policy import Policy, slug
 from app.settings import Settings
 from app.store.services import seen
 from app.suggest import suggest
@@ -40,15 +41,21 @@ def command(from_dx: bool, as_json: bool) -> None:
     With --from-dx the table has DX's identifiers: by the catalog's aliases, by name, and by similar names
     for you to choose from.
     """
+    if as_json and from_dx:
+        raise click.UsageError("Say --from-dx or --json: what DX's catalog suggests is written as a table.")
     settings = settings_or_exit()
     found = list(_rows(settings.policy, seen(current_or_exit(settings))))
     for row in found:
         click.echo(_as_json(row) if as_json else _shown(row))
     if as_json:
         return
-    click.echo("" if found else "No incident has named a service yet.")
+    unmapped = list({row.key: row for row in reversed(found) if not row.mapped}.values())[::-1]
+    if not unmapped:
+        click.echo("Each of them is mapped." if found else "No incident has named a service yet.")
+        return
+    click.echo()
     catalog = list(_catalog(settings)) if from_dx else []
-    for line in _table([row for row in found if not row.mapped], catalog, from_dx=from_dx):
+    for line in _table(unmapped, catalog, from_dx=from_dx):
         click.echo(line)
 
 
@@ -64,8 +71,9 @@ def _as_json(row: Seen) -> str:
 
 
 def _shown(row: Seen) -> str:
-    named = " ".join(filter(None, (row.service.id, row.service.name and f'"{_plain(row.service.name)}"')))
-    into = ", ".join(map(_plain, row.identifiers)) or "nothing"
+    named = " ".join(filter(None, (row.service.id, row.service.name and f'"{row.service.name}"')))
+    into = ", ".join(row.identifiers) or "nothing"
+    named, into = plain(named), plain(into)
     return f"{row.incidents:>6}  {named} -> {into}{'' if row.mapped else '  (not mapped)'}"
 
 
@@ -80,35 +88,37 @@ def _catalog(settings: Settings) -> Iterator[Entity]:
 
 def _table(unmapped: Sequence[Seen], catalog: Sequence[Entity], *, from_dx: bool) -> Iterator[str]:
     """Write the table to paste: a line for each service that is not mapped; guesses as comments."""
-    if not unmapped:
-        return
     yield "# for bridge.toml:"
     yield "[services.map]"
     for row in unmapped:
         match = suggest(row.service.id, row.service.name, catalog) if from_dx else None
-        note = f"  # {_plain(row.service.name)}" if row.service.id and row.service.name else ""
         if match is None:
-            yield f"{_toml(row.key)} = {_toml(*row.identifiers or (row.key,))}{note}"
+            yield _line(row, row.identifiers or (slug(row.service.name or "") or row.key,))
         elif match.certain:
-            yield f"{_toml(row.key)} = {_toml(*match.identifiers)}{note}"
+            yield _line(row, match.identifiers)
         else:
-            yield from _guesses(row, match.identifiers, note)
+            yield from _guesses(row, match.identifiers)
 
 
-def _guesses(row: Seen, candidates: Iterable[str], note: str) -> Iterator[str]:
-    likely = list(candidates)
-    if not likely:
-        yield f"# {_toml(row.key)} = {_toml('')}{note}: nothing like it in DX's catalog"
-    for candidate in likely:
-        yield f"# {_toml(row.key)} = {_toml(candidate)}{note}?"
+def _guesses(row: Seen, candidates: Sequence[str]) -> Iterator[str]:
+    if not candidates:
+        yield f"# {_line(row, ('',), "nothing like it in DX's catalog")}"
+    for candidate in candidates:
+        yield f"# {_line(row, (candidate,), 'perhaps')}"
+
+
+def _line(row: Seen, identifiers: Iterable[str], remark: str = "") -> str:
+    """Write one line of the table; it stays one when what comments it out is taken away."""
+    name = plain(row.service.name) if row.service.id and row.service.name else ""
+    note = ": ".join(filter(None, (remark, name)))
+    return f"{_toml(row.key)} = {_toml(*identifiers)}{note and f'  # {note}'}"
 
 
 def _toml(*texts: str) -> str:
-    """Write a text, or a list of several; JSON's escapes are TOML's, but for one character."""
-    written = [orjson.dumps(text).decode().replace("\x7f", "\\u007f") for text in texts]
+    """Write a text, or a list of several; JSON's escapes are TOML's, as is one for each invisible character."""
+    written = ["".join(map(_visible, orjson.dumps(text).decode())) for text in texts]
     return written[0] if len(written) == 1 else f"[{', '.join(written)}]"
 
 
-def _plain(text: str) -> str:
-    """Return a text without what would move a terminal's cursor or end a comment."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+def _visible(letter: str) -> str:
+    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"

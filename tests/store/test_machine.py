@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from app.policy import Policy
+from app.rules import compile_rule
 from tests.store.dx import (
     BUSY,
     BUSY_APPLIED,
@@ -22,6 +24,7 @@ from tests.store.dx import (
     UNAUTHORISED,
     UNREACHABLE,
 )
+from tests.store.test_policy_in_force import renewal_of
 from tests.store.world import LEASE_SECONDS, empty, pagerduty, shown
 
 OUTCOMES = (
@@ -38,7 +41,10 @@ OUTCOMES = (
     STUCK,
 )
 NAMES = ("Q1", "Q2", "Q3")
-PRIORITIES = (None, "P1", "P2")
+OUT = "P5"
+PRIORITIES = (None, "P1", "P2", OUT)
+INCLUDE = compile_rule(f'priority != "{OUT}"')
+KEEP, RETRACT = Policy(include=INCLUDE), Policy(include=INCLUDE, retract=frozenset({"excluded"}))
 DELIVERERS = 2
 
 names = st.sampled_from(NAMES)
@@ -46,15 +52,19 @@ deliverers = st.integers(0, DELIVERERS - 1)
 
 
 class Fleet(RuleBasedStateMachine):
-    """Two deliverers and a folder on one database; what the vendor said last is the model."""
+    """Two deliverers and a folder on one database; what the vendor said last is the model.
+
+    One priority is excluded: deleted from DX, or kept true there once it was sent.
+    """
 
     create_world = staticmethod(lambda: None)
 
-    @initialize()
-    def start(self):
+    @initialize(policy=st.sampled_from([RETRACT, KEEP]))
+    def start(self, policy):
         """Begin with an empty database."""
-        self.world = self.create_world()
-        self.folder = self.world.folder()
+        self.world, self.policy = self.create_world(), policy
+        self.folder = self.world.folder(policy=policy)
+        self.renewal = renewal_of(self.world, policy)
         self.fleet = [self.world.deliverer(concurrency=2) for _ in range(DELIVERERS)]
         self.stuck: list[list[str]] = [[] for _ in range(DELIVERERS)]
         self.told: dict[str, str | None] = {}
@@ -75,6 +85,12 @@ class Fleet(RuleBasedStateMachine):
     @rule()
     def fold(self):
         self.folder.fold()
+
+    @rule()
+    def renew(self):
+        """The pipeline decides anew what late answers have made doubtful."""
+        self.renewal.look()
+        self.renewal.page()
 
     @rule(number=deliverers)
     def claim(self, number):
@@ -172,6 +188,7 @@ class Fleet(RuleBasedStateMachine):
         for _ in range(40):
             self.world.unpark_all()
             self.folder.fold()
+            self.renew()
             for deliverer in self.fleet:
                 deliverer.free_dead_leases()
                 deliverer.deliver(CONFIRMED)
@@ -185,11 +202,23 @@ class Fleet(RuleBasedStateMachine):
         assert all(event.outcome == "upsert" for event in stored)
         assert not any(deliverer.has_work() for deliverer in self.fleet)
         held = self.world.dx.incidents
-        assert {name: each.get("priority") for name, each in held.items()} == self.told
+        wanted = {name for name, priority in self.told.items() if priority != OUT}
+        assert wanted <= set(held) <= (wanted if self.policy == RETRACT else set(self.told))
+        assert {name: each.get("priority") for name, each in held.items()} == {
+            name: self.told[name] for name in held
+        }
         for name in self.told:
-            row = self.world.row(name)
-            assert held[name] == shown(row.desired)
-            assert (row.settled, row.in_doubt, row.parked) == (row.digest, 0, None)
+            self.check_row(self.world.row(name), held.get(name))
+
+    def check_row(self, row, held):
+        """What DX holds is what was settled; what it does not hold was deleted, or never sent."""
+        assert (row.in_doubt, row.parked, row.due_at) == (0, None, None)
+        assert (row.action == "upsert") == (held is not None)
+        if held is not None:
+            assert held == shown(row.desired)
+            assert row.settled == row.digest
+        else:
+            assert row.settled_document is None
 
 
 def test_any_interleaving_ends_right(engine, world_of):

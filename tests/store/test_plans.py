@@ -5,18 +5,19 @@ from collections.abc import Callable
 
 import orjson
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, text, update
 
 from app.retry import Sender
-from app.store import deliveries, events, incidents
+from app.store import deliveries, events, incidents, tables
 from app.store.deliveries import Call
 from tests.store.dx import CONFIRMED
 from tests.store.world import START, URL, World, pagerduty
 
 HELD = 6000
+PARTIAL = "ix_(incidents|events)_(due|lease|suspect|unfolded|open|override)"
 WHOLE = re.compile(
     r"Seq Scan on (incidents|events|calls)"
-    r"|SCAN (incidents|events|calls)(?!.*USING (COVERING )?INDEX ix_(incidents|events)_(due|lease|suspect|unfolded))"
+    rf"|SCAN (incidents|events|calls)(?!.*USING (COVERING )?INDEX {PARTIAL})"
 )
 
 
@@ -24,10 +25,15 @@ WHOLE = re.compile(
 def crowded(world):
     """Return a world that holds thousands of settled incidents and folded events, and a few open ones."""
     world.fill(HELD, HELD)
+    settled = {"state": "{}", "policy": "policy", "resolved_at": START}
+    with world.engine.begin() as connection:
+        connection.execute(update(tables.incidents).values(**settled))
     for number in range(12):
         world.want(f"Q{number}", name="A")
         world.receive(f"e{number}", pagerduty(f"Q{number}"))
     world.deliverer(concurrency=3).claim()
+    with world.engine.begin() as connection:
+        incidents.override(connection, world.row("Q7").id, "{}")
     return world
 
 
@@ -70,6 +76,8 @@ def settle_one(connection):
     deliveries.settle(connection, Call(claim, CONFIRMED.answer, START, 1), Sender(), None, START)
 
 
+ID = "incidents_pkey|USING INTEGER PRIMARY KEY"
+KEY = "uq_incidents_source_vendor_id|sqlite_autoindex_incidents_1"
 STATEMENTS = {
     "unfolded": (lambda c: events.unfolded(c, 100), "ix_events_unfolded"),
     "unfolded, locked": (lambda c: events.unfolded(c, 100, lock=True), "ix_events_unfolded"),
@@ -82,8 +90,18 @@ STATEMENTS = {
     "settle, suspects": (settle_one, "ix_incidents_suspect"),
     "lock": (
         lambda c: incidents.lock(c, [("pagerduty", "Q1"), ("pagerduty", "Q2")], START),
-        "uq_incidents_source_vendor_id|sqlite_autoindex_incidents_1",
+        KEY,
     ),
+    "lock by id": (lambda c: incidents.lock_by_id(c, [1, 2]), ID),
+    "nothing stale": (lambda c: incidents.stale(c, "policy", 1), "ix_incidents_policy"),
+    "a few stale": (lambda c: incidents.stale(c, "policy", 50), "ix_incidents_policy"),
+    "by id": (lambda c: incidents.by_id(c, [1, 2]), ID),
+    "by key": (lambda c: incidents.by_key(c, ("pagerduty", "Q1")), KEY),
+    "by reference": (lambda c: incidents.by_reference(c, "Q1"), "ix_incidents_reference_id"),
+    "open for long": (lambda c: incidents.open_since(c, START + 1), "ix_incidents_open"),
+    "how many open for long": (lambda c: incidents.count_open_since(c, START + 1), "ix_incidents_open"),
+    "overridden": (incidents.overridden, "ix_incidents_override"),
+    "events of incidents": (lambda c: events.of_incidents(c, [1, 2]), "ix_events_incident_id"),
 }
 
 
@@ -101,6 +119,13 @@ def test_locking_for_a_settle_reads_no_table(planned):
     claims = planned.deliverer().claim()
     assert len(claims) == 4
     assert full_scans(plans(planned, lambda c: deliveries.lock_for_settling(c, claims))) == []
+
+
+def test_a_page_of_incidents_is_read_alone(planned):
+    """Going through all incidents page by page never reads more than the page."""
+    found = plans(planned, lambda c: incidents.page(c, HELD - 100, 100))
+    assert re.search(ID, found[0])
+    assert full_scans(found) == []
 
 
 def test_storing_an_event_reads_no_table(planned):

@@ -17,7 +17,7 @@ from mappers.fields import SECOND
 from mappers.observation import Service, Value
 
 START = 1_704_108_153 * SECOND  # 2024-01-01T11:22:33Z
-BLANK = Incident("incident", START, None, {}, None, False, None, False, False, True)  # noqa: FBT003
+BLANK = Incident("incident", START, None, {}, None, False, None, False, False, True)
 TRUE, FALSE = compile_rule('status != ""'), compile_rule('status == ""')
 FAILS = compile_rule('metadata["nothing"] == "a"')
 
@@ -52,8 +52,10 @@ def should(
 
 @pytest.mark.parametrize("in_dx", [False, True])
 @pytest.mark.parametrize("override", OVERRIDES)
-@pytest.mark.parametrize(("general", "own"), product(RULES, RULES))
-def test_every_case_is_as_the_contract_says(general: str, own: str, override: bool | None, in_dx: bool) -> None:
+@pytest.mark.parametrize(("general", "own"), [*product(RULES, RULES)])
+def test_every_case_is_as_the_contract_says(
+    general: str, own: str, override: bool | None, in_dx: bool
+) -> None:
     """Rules, merged, deleted, retraction, an operator's word and what DX holds decide together."""
     for merged, deleted, retract in product((False, True), (False, True), RETRACT):
         policy = Policy(
@@ -92,13 +94,17 @@ def test_only_the_issue_types_that_count_are_incidents(
         assert (retract, name, made.action) == (retract, name, expected)
 
 
-@pytest.mark.parametrize(("types", "counted"), [(ISSUE_TYPES, {"Incident"}), (("bug",), {"Bug"}), ((), set())])
+@pytest.mark.parametrize(
+    ("types", "counted"), [(ISSUE_TYPES, {"Incident"}), (("bug",), {"Bug"}), ((), set())]
+)
 def test_each_source_has_issue_types_of_its_own(types: tuple[str, ...], counted: set[str]) -> None:
     """Which types count is said for one source, and for Jira's alone."""
     policy = Policy(sources={"jira-eu": SourcePolicy("jira", issue_types=types)})
     shown = {kind: replace(BLANK, fields={"incident_type": kind}) for kind in ("Incident", "Bug")}
     found = {kind for kind, each in shown.items() if judged(policy, each, "jira-eu").action == "upsert"}
-    others = [judged(policy, shown["Bug"], source).action for source in ("pagerduty", "jsm", "opsgenie", "jira")]
+    others = [
+        judged(policy, shown["Bug"], source).action for source in ("pagerduty", "jsm", "opsgenie", "jira")
+    ]
     assert (found, others) == (counted, ["upsert", "upsert", "upsert", "none"])
 
 
@@ -320,7 +326,9 @@ def test_inclusion_is_sticky(history: list[tuple[Policy, Incident]]) -> None:
 
 
 @given(st.lists(st.tuples(POLICIES, SHOWN), min_size=1, max_size=6))
-def test_with_retraction_dx_holds_what_a_new_bridge_would_send(history: list[tuple[Policy, Incident]]) -> None:
+def test_with_retraction_dx_holds_what_a_new_bridge_would_send(
+    history: list[tuple[Policy, Incident]],
+) -> None:
     """Where all is retracted, DX holds an incident exactly when one that it never held would be sent now."""
     in_dx = False
     for given_policy, shown in history:
@@ -331,7 +339,9 @@ def test_with_retraction_dx_holds_what_a_new_bridge_would_send(history: list[tup
 
 
 @given(POLICIES, SHOWN, STANDING)
-def test_nothing_is_deleted_that_dx_does_not_hold(policy: Policy, shown: Incident, standing: Standing) -> None:
+def test_nothing_is_deleted_that_dx_does_not_hold(
+    policy: Policy, shown: Incident, standing: Standing
+) -> None:
     """What DX never held is not deleted, and what it holds is never passed over."""
     action = decide(policy, ("pagerduty", "Q1"), shown, None, standing).action
     assert action in ({"upsert", "delete"} if standing.in_dx else {"upsert", "none"})

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.config import read_config
 from app.document import Document, request, timestamp
-from app.policy import document, slug
+from app.policy import METADATA as ALL_METADATA
+from app.policy import Policy, SourcePolicy, document, slug
 from app.view import Incident
+from mappers import MAPPERS
 from mappers.fields import SECOND
 from mappers.observation import Service, Value
 
@@ -233,3 +236,187 @@ def test_a_key_once_sent_is_erased(ever_sent: set[str], gone: dict[str, object])
     """A key that DX was ever told and that has no value now is sent as null, services as []."""
     wanted = Document("PGR0VU2", STARTED, STARTED, {"name": "Disk full"})
     assert request(wanted, frozenset(ever_sent)) == {**request(wanted), **gone}
+
+
+def mapped(policy: Policy, fields: dict[str, Value] | None = None, **parts: Any) -> dict[str, Any]:
+    """Return the values of the document under this policy."""
+    return document("pagerduty", "PGR0VU2", incident(fields, **parts), None, policy).values
+
+
+API = Service("PF9KMXH", "API Service")
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({"PF9KMXH": ("payments",)}, ["payments"]),
+        ({"API Service": ("gateway",)}, ["gateway"]),
+        ({"PF9KMXH": ("payments",), "API Service": ("gateway",)}, ["payments"]),
+        ({"API Service": ("gateway", "edge")}, ["gateway", "edge"]),
+        ({"PF9KMXH": ("edge", "edge")}, ["edge"]),
+        ({"api-service": ("other",), "pf9kmxh": ("other",)}, ["api-service"]),
+        ({"PF9KMXH": ()}, []),
+        ({}, ["api-service"]),
+    ],
+)
+def test_a_service_is_mapped_by_its_id_then_by_its_name(
+    table: dict[str, tuple[str, ...]], expected: list[str]
+) -> None:
+    """The id wins over the name, one service may be several in DX or none, and nothing else is a key."""
+    sent = mapped(Policy(services=table), {"services": (API,)}).get("services", [])
+    assert sent == [{"identifier": each, "name": "API Service"} for each in expected]
+
+
+@pytest.mark.parametrize(
+    ("unmapped", "service", "expected"),
+    [
+        ("slug", Service("P1", "API Service"), ("api-service",)),
+        ("slug", Service("P1", "日本"), ("P1",)),
+        ("slug", Service("P1"), ("P1",)),
+        ("slug", Service(None, "日本"), ("日本",)),
+        ("id", Service("P1", "API Service"), ("P1",)),
+        ("id", Service(None, "API Service"), ("api-service",)),
+        ("id", Service(None, "日本"), ("日本",)),
+        ("omit", Service("P1", "API Service"), ()),
+        ("slug", Service(), ()),
+        ("id", Service("", ""), ()),
+    ],
+)
+def test_a_service_that_is_not_mapped_is_as_the_policy_says(
+    unmapped: Any, service: Service, expected: tuple[str, ...]
+) -> None:
+    """Its slug, its id, or nothing; what is missing of the one is taken from the other."""
+    assert Policy(unmapped=unmapped).identifiers(service) == expected
+
+
+@pytest.mark.parametrize("unmapped", ["slug", "id", "omit"])
+def test_a_mapped_service_does_not_mind_the_others(unmapped: Any) -> None:
+    """What is mapped is mapped, whatever becomes of what is not."""
+    policy = Policy(unmapped=unmapped, services={"P1": ("payments",)})
+    sent = mapped(policy, {"services": (Service("P1"), Service("P2"))})["services"]
+    assert sent[0] == {"identifier": "payments"}
+    assert len(sent) == (1 if unmapped == "omit" else 2)
+
+
+def test_two_services_of_one_identifier_are_one() -> None:
+    """An identifier is sent once, with the name of the service that came first."""
+    policy = Policy(services={"P1": ("edge", "api"), "P2": ("api", "db")})
+    given = (Service("P1", "One"), Service("P2", "Two"))
+    assert mapped(policy, {"services": given})["services"] == [
+        {"identifier": "edge", "name": "One"},
+        {"identifier": "api", "name": "One"},
+        {"identifier": "db", "name": "Two"},
+    ]
+
+
+def test_services_that_are_all_left_out_are_unknown() -> None:
+    """Where no service is left the key is left out, and erased where it was sent before."""
+    policy = Policy(unmapped="omit")
+    made = document("pagerduty", "Q1", incident({"services": (API,)}), None, policy)
+    assert ("services" in made.values, request(made, frozenset({"services"}))["services"]) == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("priority", "sent"),
+    [("SEV-1", "p1"), ("SEV-2", "SEV-2"), ("sev-1", "sev-1"), ("SEV-9", None), (None, None)],
+)
+def test_a_priority_is_renamed_passed_on_or_left_out(priority: str | None, sent: str | None) -> None:
+    """A listed priority is DX's, an unlisted one the vendor's, an empty one is left out."""
+    fields: dict[str, Value] = {} if priority is None else {"priority": priority}
+    assert mapped(Policy(priorities={"SEV-1": "p1", "SEV-9": ""}), fields).get("priority") == sent
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rename", "told"),
+    [
+        (("urgency", "number"), {}, {"urgency": "high", "number": 42}),
+        (("urgency",), {"urgency": "pd_urgency"}, {"pd_urgency": "high"}),
+        (
+            ("urgency", "kind"),
+            {"urgency": "kind", "kind": "urgency"},
+            {"kind": "high", "urgency": "incident"},
+        ),
+        (("urgency",), {"number": "urgency"}, {"urgency": "high"}),
+        (("merged_into",), {}, None),
+        ((), {}, None),
+    ],
+)
+def test_metadata_is_chosen_and_renamed(
+    chosen: tuple[str, ...], rename: dict[str, str], told: dict[str, object] | None
+) -> None:
+    """Only the chosen keys are sent, by their new names; where none of them is known the key is left out."""
+    assert mapped(Policy(metadata=chosen, rename=rename), METADATA).get("metadata") == told
+
+
+@pytest.mark.parametrize(
+    ("source", "sources", "reference"),
+    [
+        ("pagerduty", {}, "Q1"),
+        ("opsgenie", {}, "Q1"),
+        ("jsm", {}, "Q1"),
+        ("jira", {}, "jira-Q1"),
+        ("eu", {"eu": SourcePolicy("pagerduty", "eu-")}, "eu-Q1"),
+        ("eu", {"eu": SourcePolicy("jira", "eu-")}, "eu-jira-Q1"),
+        ("eu", {"eu": SourcePolicy("opsgenie")}, "Q1"),
+        ("jira", {"jira": SourcePolicy("jira", "a:")}, "a:jira-Q1"),
+        ("pagerduty", {"eu": SourcePolicy("pagerduty", "eu-")}, "Q1"),
+        ("gone", {}, "Q1"),
+    ],
+)
+def test_a_reference_begins_with_its_sources_prefix(
+    source: str, sources: dict[str, SourcePolicy], reference: str
+) -> None:
+    """A source's own prefix comes before the vendor's, and concerns that source alone."""
+    assert document(source, "Q1", incident(), None, Policy(sources=sources)).reference_id == reference
+
+
+def test_two_sources_of_one_vendor_are_told_apart() -> None:
+    """The same vendor id from two sources is two incidents, and the metadata says whose each is."""
+    policy = Policy(sources={"eu": SourcePolicy("pagerduty", "eu-")})
+    made = [document(source, "Q1", incident(), None, policy) for source in ("pagerduty", "eu")]
+    assert [(each.reference_id, each.values["metadata"]["source"]) for each in made] == [  # type: ignore[index]
+        ("Q1", "pagerduty"),
+        ("eu-Q1", "eu"),
+    ]
+
+
+@pytest.mark.parametrize("name", [*MAPPERS, "eu", "gone"])
+def test_a_policy_knows_its_own_sources_and_the_built_in_ones(name: str) -> None:
+    """A built-in source is known without being named; another one only where it is."""
+    own = SourcePolicy("jira", "eu-")
+    found = Policy(sources={"eu": own}).source(name)
+    assert found == {"eu": own, "gone": None}.get(name, SourcePolicy(name))
+
+
+def test_what_nobody_knows_of_is_told_by_its_metadata_alone() -> None:
+    """Of an incident that only Associated alerts have named, no field is told, not even under a policy."""
+    fields: dict[str, Value] = {"name": "Disk full", "priority": "P1", "source_url": "https://example.com"}
+    made = document("opsgenie", "A", incident(fields, known=False), PAGE, Policy(priorities={"P1": "p1"}))
+    assert [*made.values] == ["metadata"]
+
+
+KEY = st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True) | st.text(max_size=4)
+FILE = st.fixed_dictionaries(
+    {},
+    optional={
+        "metadata": st.lists(st.sampled_from(ALL_METADATA), unique=True),
+        "rename": st.dictionaries(st.sampled_from(ALL_METADATA), KEY, max_size=4),
+    },
+)
+
+
+@given(FILE, st.sets(st.sampled_from(sorted(METADATA))), st.booleans())
+def test_no_policy_makes_metadata_that_dx_refuses(table: dict[str, Any], known: set[str], more: bool) -> None:
+    """Every policy that is read sends only keys that DX takes, one for each chosen key that is known."""
+    config, _ = read_config({"incidents": table})
+    parts: dict[str, Any] = {
+        "acknowledged_at": START,
+        "merged": True,
+        "merged_into": "Q2",
+        "approximate": True,
+    }
+    fields = {key: METADATA[key] for key in known}
+    told = mapped(config.policy, fields, **(parts if more else {})).get("metadata", {})
+    every = {"source", "kind", *known, *(("acknowledged_at", "merged_into", "approximate") if more else ())}
+    assert [key for key in told if not re.fullmatch("[A-Za-z0-9_-]+", key)] == []
+    assert len(told) == len(every & {*config.policy.metadata})

@@ -15,7 +15,9 @@ from app.rules import NAMES, Rule, RuleError, compile_rule, nearest
 TEXTS = ("source", "vendor", "kind", "incident_type", "reference_id", "name", "priority", "urgency", "status")
 LISTS = ("services", "service_ids", "teams", "tags")
 FLAGS = ("merged", "deleted")
-EMPTY = dict.fromkeys(TEXTS, "") | {name: [] for name in LISTS} | dict.fromkeys(FLAGS, False) | {"metadata": {}}
+EMPTY = (
+    dict.fromkeys(TEXTS, "") | {name: [] for name in LISTS} | dict.fromkeys(FLAGS, False) | {"metadata": {}}
+)
 
 
 def judge(text: str, **names: Any) -> tuple[bool, str]:
@@ -73,7 +75,9 @@ def test_metadata_is_asked_by_key(rule: str, holds: bool) -> None:
     assert judge(rule, metadata=known) == (holds, "")
 
 
-@pytest.mark.parametrize(("text", "included"), [("priority", False), ('"a"', True), ("0", False), ("null", False)])
+@pytest.mark.parametrize(
+    ("text", "included"), [("priority", False), ('"a"', True), ("0", False), ("null", False)]
+)
 def test_a_rule_that_is_no_question_is_judged_by_truth(text: str, included: bool) -> None:
     """Nothing, zero and what is empty are false; the rest is true."""
     assert judge(text) == (included, "")
@@ -192,14 +196,18 @@ def test_numbers_and_dates_out_of_range_are_a_mistake(text: str) -> None:
     assert mistake(text)
 
 
-@pytest.mark.parametrize(("text", "near"), [("services.lenght == 1", "length"), ("name.as_lowr == 'a'", "as_lower")])
+@pytest.mark.parametrize(
+    ("text", "near"), [("services.lenght == 1", "length"), ("name.as_lowr == 'a'", "as_lower")]
+)
 def test_a_mistyped_attribute_is_told_with_the_nearest(text: str, near: str) -> None:
     """An attribute that does not exist brings up the one that was meant, with a caret."""
     told = mistake(text)
     assert (f"did you mean {near}?" in told, told.count(".^")) == (True, 1)
 
 
-@pytest.mark.parametrize(("text", "near"), [("$anyy(services)", "any"), ("$splitt(name)", "split"), ("$xyzzy", "")])
+@pytest.mark.parametrize(
+    ("text", "near"), [("$anyy(services)", "any"), ("$splitt(name)", "split"), ("$xyzzy", "")]
+)
 def test_an_unknown_function_stops_the_start(text: str, near: str) -> None:
     """A function that does not exist would fail on every incident: it is told at the start, with the nearest."""
     told = mistake(text)
@@ -236,7 +244,15 @@ def test_a_comment_ends_with_its_line() -> None:
     assert rule.judge(EMPTY | {"urgency": "high", "priority": "P3"}) == (False, "")
 
 
-@pytest.mark.parametrize("text", ["\nmerged\n  or deleted\n", "merged or\tdeleted", "merged or deleted # both", "merged\nor deleted # both\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\nmerged\n  or deleted\n",
+        "merged or\tdeleted",
+        "merged or deleted # both",
+        "merged\nor deleted # both\n",
+    ],
+)
 def test_a_rule_may_have_several_lines(text: str) -> None:
     """Lines, tabs and a comment at the end change nothing in what a rule says."""
     assert [judge(text), judge(text, deleted=True)] == [(False, ""), (True, "")]
@@ -256,8 +272,18 @@ def test_a_dotted_metadata_key_works_or_is_refused() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *('metadata["nothing"] == "a"', 'tags[0] == "a"', "metadata&['nothing'] > 1", '"a" in metadata&["nothing"]'),
-        *("name =~ source", '$parse_datetime(name) > d"2026-01-01"', "$parse_float(name) == 1", "services[1.5] == 'a'"),
+        *(
+            'metadata["nothing"] == "a"',
+            'tags[0] == "a"',
+            "metadata&['nothing'] > 1",
+            '"a" in metadata&["nothing"]',
+        ),
+        *(
+            "name =~ source",
+            '$parse_datetime(name) > d"2026-01-01"',
+            "$parse_float(name) == 1",
+            "services[1.5] == 'a'",
+        ),
     ],
 )
 def test_a_rule_that_fails_counts_as_true_and_says_why(text: str) -> None:
@@ -309,9 +335,63 @@ def test_one_rule_serves_many_threads() -> None:
 WORDS = st.sampled_from(
     [
         *NAMES,
-        *("==", "!=", "<", ">=", "in", "not", "and", "or", "=~", "+", "-", "*", "/", "**", "%", "&", "|", "^", "?", ":"),
-        *("(", ")", "[", "]", "{", "}", ",", ".", "&.", "&[", "$any", "$split", "$re_groups", "$max", "for", "x", "if"),
-        *('"a"', "'b'", '"["', "1", "0", "1.5", "inf", "true", "null", 'd"2026-01-01"', 't"P1D"', 'b"a"', "# a", "\n"),
+        *(
+            "==",
+            "!=",
+            "<",
+            ">=",
+            "in",
+            "not",
+            "and",
+            "or",
+            "=~",
+            "+",
+            "-",
+            "*",
+            "/",
+            "**",
+            "%",
+            "&",
+            "|",
+            "^",
+            "?",
+            ":",
+        ),
+        *(
+            "(",
+            ")",
+            "[",
+            "]",
+            "{",
+            "}",
+            ",",
+            ".",
+            "&.",
+            "&[",
+            "$any",
+            "$split",
+            "$re_groups",
+            "$max",
+            "for",
+            "x",
+            "if",
+        ),
+        *(
+            '"a"',
+            "'b'",
+            '"["',
+            "1",
+            "0",
+            "1.5",
+            "inf",
+            "true",
+            "null",
+            'd"2026-01-01"',
+            't"P1D"',
+            'b"a"',
+            "# a",
+            "\n",
+        ),
         *('"', "'", "\\", "\t", "é", "日", "priorty", "@", ";", "=", "!", "~"),
     ]
 )
@@ -330,7 +410,10 @@ def test_any_text_compiles_or_is_a_mistake(text: str) -> None:
         assert included or not why
 
 
-@given(st.text(st.sampled_from("abcxyz_"), min_size=1, max_size=12), st.lists(st.sampled_from(['"x" == "x" and ', "merged or ", "'it\\'s' == name and ", "\t"])))
+@given(
+    st.text(st.sampled_from("abcxyz_"), min_size=1, max_size=12),
+    st.lists(st.sampled_from(['"x" == "x" and ', "merged or ", "'it\\'s' == name and ", "\t"])),
+)
 def test_an_unknown_name_has_its_caret_wherever_it_stands(name: str, before: list[str]) -> None:
     """Behind strings, names and tabs the caret stands at the unknown name's own column."""
     head, unknown = "".join(before), f"q{name}"
