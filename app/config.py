@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from marshmallow import ValidationError
 
-from app.config_schema import ConfigSchema, sentences
+from app.config_schema import ConfigSchema, is_source_name, sentences
 from app.errors import PolicyUnreadableError
 from app.policy import DEFAULT, ISSUE_TYPES, METADATA, Policy, SourcePolicy
 from mappers import MAPPERS
@@ -45,6 +45,8 @@ def read_file(path: Path) -> tuple[Config, list[str]]:
         return Config(), ["cannot be read: make it a UTF-8 text file that this user may read"]
     except tomllib.TOMLDecodeError as error:
         return Config(), [f"is not TOML: {error}"]
+    except (RecursionError, ValueError):
+        return Config(), ["is not TOML that can be read: it is nested too deeply, or a number is too long"]
     return read_config(given)
 
 
@@ -54,7 +56,10 @@ def read_config(given: Mapping[str, Any]) -> tuple[Config, list[str]]:
         loaded, problems = ConfigSchema().load(given), []
     except ValidationError as error:
         loaded, problems = _valid_part(error), sentences(error.messages)
-    problems += [*_source_problems(loaded.get("sources", {})), *_rename_problems(loaded)]
+    problems += _source_problems(given.get("sources"))
+    problems += (
+        [] if any(problem.startswith("[incidents") for problem in problems) else _rename_problems(loaded)
+    )
     return (Config() if problems else _config(loaded)), problems
 
 
@@ -122,17 +127,21 @@ def _config(loaded: Mapping[str, Any]) -> Config:
     policy = Policy(
         unmapped=services.get("unmapped", DEFAULT.unmapped),
         services=services.get("map", {}),
-        priorities=loaded.get("priorities", {}),
+        priorities=_changed(loaded.get("priorities", {})),
         include=incidents.get("include"),
         retract=frozenset(incidents.get("retract", ())),
         metadata=_ordered(incidents.get("metadata", METADATA)),
-        rename=incidents.get("rename", {}),
+        rename=_changed(incidents.get("rename", {})),
         sources={
             name: SourcePolicy(**_but(each, "secrets_env", "api_url")) for name, each in sources.items()
         },
     )
     configs = {name: SourceConfig(**_only(each)) for name, each in sources.items()}
     return Config(policy, configs)
+
+
+def _changed(names: Mapping[str, str]) -> dict[str, str]:
+    return {old: new for old, new in names.items() if old != new}
 
 
 def _ordered(keys: tuple[str, ...]) -> tuple[str, ...]:
@@ -147,23 +156,30 @@ def _only(table: Mapping[str, Any]) -> dict[str, Any]:
     return {key: table[key] for key in ("vendor", "secrets_env", "api_url") if key in table}
 
 
-def _source_problems(sources: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for name, source in sources.items():
-        vendor, place = source.get("vendor", name), f"[sources.{name}]"
-        if vendor not in MAPPERS:
-            yield f"{place} vendor: is missing: write one of {', '.join(MAPPERS)}"
-        elif name in MAPPERS and vendor != name:
-            yield f"{place} vendor: this name is {name}'s own: give a source of {vendor} another name"
-        elif name not in MAPPERS and "secrets_env" not in source:
-            yield f"{place} secrets_env: is missing: name the variable that holds the source's secrets"
-        if "issue_types" in source and vendor != "jira":
-            yield f"{place} issue_types: only Jira's issues have types"
+def _source_problems(given: object) -> Iterator[str]:
+    """Tell what is missing or does not go together in the sources' tables, whatever else is wrong with them."""
+    for name, source in given.items() if isinstance(given, dict) else ():
+        if isinstance(source, dict):
+            yield from (f"[sources.{name}] {problem}" for problem in _of_source(name, source))
+
+
+def _of_source(name: str, source: Mapping[str, Any]) -> Iterator[str]:
+    vendor = source.get("vendor", name)
+    if not isinstance(vendor, str) or vendor not in MAPPERS:
+        if "vendor" not in source and is_source_name(name):
+            yield f"vendor: is missing: write one of {', '.join(MAPPERS)}"
+    elif name in MAPPERS and vendor != name:
+        yield f"vendor: this name is {name}'s own: give a source of {vendor} another name"
+    elif name not in MAPPERS and "secrets_env" not in source and is_source_name(name):
+        yield "secrets_env: is missing: name the variable that holds the source's secrets"
+    if "issue_types" in source and vendor in MAPPERS and vendor != "jira":
+        yield "issue_types: only Jira's issues have types"
 
 
 def _rename_problems(loaded: Mapping[str, Any]) -> Iterator[str]:
     """Two keys of one name would leave it to chance which is sent."""
     incidents = loaded.get("incidents", {})
     rename = incidents.get("rename", {})
-    names = Counter(rename.get(key, key) for key in incidents.get("metadata", METADATA))
+    names = Counter(rename.get(key, key) for key in _ordered(incidents.get("metadata", METADATA)))
     for name in sorted(name for name, count in names.items() if count > 1):
         yield f"[incidents.rename]: two metadata keys would be called {name}: rename one of them otherwise"

@@ -1,5 +1,6 @@
 """The shape of `bridge.toml`, with every mistake told in its place and the nearest valid word."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -58,15 +59,30 @@ class Table(fields.Field[dict[str, Any]]):
         found: dict[str, Any] = {}
         wrong: dict[str, Any] = {}
         for key, item in _table(value).items():
-            try:
-                found[self._key(key)] = self._read(item)
-            except ValidationError as error:
-                wrong[key] = error.messages
-            except ValueError as error:
-                wrong[key] = [str(error)]
+            of_key, _ = _attempt(self._key, key)
+            of_item, read = _attempt(self._read, item)
+            if of_key or of_item:
+                wrong[key] = {**of_item, _ITSELF: [*of_key.get(_ITSELF, ()), *of_item.get(_ITSELF, ())]}
+            else:
+                found[key] = read
         if wrong:
             raise ValidationError(wrong, valid_data=found)
         return found
+
+
+_ITSELF = ...
+"""Stands in messages for the place itself, beside the keys below it."""
+
+
+def _attempt(read: Callable[[Any], Any], value: Any) -> tuple[dict[Any, Any], Any]:
+    """Return what is wrong with a value, by place, and what was read of it."""
+    try:
+        return {}, read(value)
+    except ValidationError as error:
+        told = error.messages
+        return (told if isinstance(told, dict) else {_ITSELF: told}), None
+    except ValueError as error:
+        return {_ITSELF: [str(error)]}, None
 
 
 class Tables(fields.Nested):
@@ -105,7 +121,7 @@ def one_of(*words: str) -> Callable[[Any], str]:
 
     def read(value: Any) -> str:
         if text(value) not in words:
-            raise ValueError(f'"{value}" is none of {", ".join(words)}{nearest(value, words)}')
+            raise ValueError(f"{_shown(value)} is none of {', '.join(words)}{nearest(value, words)}")
         return text(value)
 
     return read
@@ -116,7 +132,7 @@ def matching(pattern: re.Pattern[str], what: str) -> Callable[[Any], str]:
 
     def read(value: Any) -> str:
         if not pattern.fullmatch(text(value)):
-            raise ValueError(f'"{value}" is not {what}')
+            raise ValueError(f"{_shown(value)} is not {what}")
         return text(value)
 
     return read
@@ -154,6 +170,13 @@ def rule(value: Any) -> Rule:
         raise ValidationError(str(error)) from None
 
 
+def _variable(value: Any) -> str:
+    """Read the name of a variable; what is none may be the secret itself, and is not shown."""
+    if not _VARIABLE.fullmatch(text(value)):
+        raise ValueError("is not the name of an environment variable, like PAGERDUTY_EU_WEBHOOK_SECRETS")
+    return text(value)
+
+
 def _url(value: Any) -> str:
     return base_url(text(value))
 
@@ -180,7 +203,7 @@ class SourceSchema(StrictSchema):
     """`[sources.<name>]`."""
 
     vendor = Read(one_of(*MAPPERS))
-    secrets_env = Read(matching(_VARIABLE, "the name of an environment variable"))
+    secrets_env = Read(_variable)
     reference_prefix = Read(matching(_PREFIX, "a prefix: at most 40 letters, digits and _ . : -"))
     include = Read(rule)
     issue_types = Read(list_of(filled))
@@ -200,10 +223,15 @@ class ConfigSchema(StrictSchema):
     )
 
 
+def is_source_name(name: str) -> bool:
+    """Whether a source may be called so."""
+    return bool(_SOURCE_NAME.fullmatch(name))
+
+
 def sentences(messages: Any, path: tuple[str | int, ...] = ()) -> list[str]:
     """Return each mistake as `[table] key: what is wrong`."""
     if isinstance(messages, Mapping):
-        inner = ((path if key == "_schema" else (*path, key), value) for key, value in messages.items())
+        inner = ((path if key is _ITSELF else (*path, key), value) for key, value in messages.items())
         return [each for place, value in inner for each in sentences(value, place)]
     return [f"{_place(path)}: {message}" for message in messages]
 
@@ -213,10 +241,15 @@ def _place(path: tuple[str | int, ...]) -> str:
     items = [f"item {each}" for each in path if isinstance(each, int)]
     keys = [each for each in path if isinstance(each, str)]
     depth = 2 if keys[0] == "sources" or keys[:2] in (["services", "map"], ["incidents", "rename"]) else 1
-    table, rest = keys[:depth], [_quoted(key) for key in keys[depth:]]
-    head = f"[{'.'.join(map(_quoted, table))}]" if rest or depth == 2 else ".".join(table)
-    return ", ".join([" ".join([head, *rest]), *items])
+    table, rest = keys[:depth], [_key(key) for key in keys[depth:]]
+    head = ".".join(map(_key, table))
+    return ", ".join([" ".join([f"[{head}]" if rest or depth == 2 else head, *rest]), *items])
 
 
-def _quoted(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else f'"{key}"'
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _shown(key)
+
+
+def _shown(value: str) -> str:
+    """Return a text in quotes and on one line."""
+    return f'"{value}"' if value.isprintable() else json.dumps(value)

@@ -74,8 +74,8 @@ def decide(
     if out is None:
         return Wanted("upsert", desired, shown, failed, failed)
     if not standing.in_dx:
-        return Wanted("none", desired, shown, out.reason)
-    return Wanted("delete" if out.retract else "upsert", desired, shown, out.reason)
+        return Wanted("none", desired, shown, out.reason, failed)
+    return Wanted("delete" if out.retract else "upsert", desired, shown, out.reason, failed)
 
 
 def _left_out(
@@ -104,7 +104,7 @@ def _excluded(
         if rule is not None:
             included, failure = rule.judge(names)
             if not included:
-                return f"{place}include is false", ""
+                return f"{place}include is false", "; ".join(failures)
             if failure:
                 failures.append(f"{place}include failed and counts as true: {failure}")
     return "", "; ".join(failures)

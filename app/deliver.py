@@ -9,11 +9,12 @@ from math import ceil
 from queue import Empty, SimpleQueue
 from random import Random
 from threading import Event, local
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import Connection, Engine
 
-from app import retry
+from app import metrics, retry, tracing
 from app.answers import Answer
 from app.clock import Clock
 from app.dx import DX, LeaseLostError
@@ -57,6 +58,7 @@ class Deliverer:
         self._clients = local()
         self._results: SimpleQueue[Call | Claim] = SimpleQueue()
         self._answered: list[Call | Claim] = []
+        self._host = urlsplit(to.base_url).hostname
         self._in_flight = 0
         self._stopping = Event()
         self._seen_leases: dict[str, float] = {}
@@ -95,11 +97,13 @@ class Deliverer:
         with self._engine.begin() as connection:
             sender.load(connection, self._clock.wall(), lock=True)  # before incidents, as claims do
             deliveries.lock_for_settling(connection, claims)
+            awaited = deliveries.awaited(connection, filter(_is_confirmed, self._answered))
             for result in self._answered:
                 if isinstance(result, Claim):
                     deliveries.give_back(connection, result)
                 else:
                     self._settle(connection, result)
+        metrics.settled(self._answered, awaited, self._clock.wall())
         self._in_flight -= len(self._answered)
         self._answered = []
         return True
@@ -175,9 +179,9 @@ class Deliverer:
             answer = None if stopped else self._exchange(claim, begun)
         except LeaseLostError:
             answer = None
-            log.warning("lease ran out before the call", incident_id=claim.incident_id)
+            log.warning("lease ran out before the call", **claim.told)
         except Exception:  # a thread's outermost: the answer stays unknown, and the call is settled as such
-            log.exception("call to DX failed", incident_id=claim.incident_id)
+            log.exception("call to DX failed", **claim.told)
         finally:
             took = int((self._clock.steady() - start) * 1000)
             self._results.put(claim if answer is None else Call(claim, answer, slot.at, took))
@@ -188,7 +192,10 @@ class Deliverer:
 
         client = self._client()
         send = client.delete if claim.method == deliveries.DELETE else client.upsert
-        return send(claim.body, permit)
+        with tracing.span(claim.method, {**claim.told, "server.address": self._host}, kind="CLIENT") as tell:
+            answer = send(claim.body, permit)
+            tell({"http.response.status_code": answer.status, "meaning": answer.meaning})
+        return answer
 
     def _client(self) -> DX:
         if not hasattr(self._clients, "dx"):
@@ -231,7 +238,7 @@ def _report(call: Call) -> None:
     say = log.info if answer.meaning == "confirmed" else log.warning
     say(
         "call to DX",
-        incident_id=call.claim.incident_id,
+        **call.claim.told,
         method=call.claim.method,
         meaning=answer.meaning,
         code=answer.code,

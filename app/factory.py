@@ -4,9 +4,10 @@ import structlog
 from flask import Flask, Response, jsonify
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
+from structlog.contextvars import bind_contextvars
 from werkzeug.exceptions import HTTPException
 
-from app import receive
+from app import receive, request_id
 from app.clock import Clock
 from app.errors import Refusal
 from app.receive import Receiver
@@ -14,7 +15,7 @@ from app.settings import Settings
 from app.store.engine import connect
 from app.store.trouble import cause, remedy
 from app.store.wake import Notifier
-from app.web import control, health, stats
+from app.web import control, health, stats, traced
 
 THREADS = 8
 """Threads of one web process; its connections to the database are two more."""
@@ -26,6 +27,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     """Return the web application on the settings' database, which `upgrade` has prepared."""
     app = Flask("app", static_folder=None)
     app.url_map.merge_slashes = False
+    request_id.init(app)
+    traced.init(app)
     engine = connect(settings.database_url, pool_size=THREADS + 2, impatient=True)
     clock = clock or Clock()
     registry = CollectorRegistry()
@@ -46,6 +49,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
 
 
 def _error(status: int, code: str, message: str, retry_after: int | None = None) -> Response:
+    bind_contextvars(outcome=code)
     response = jsonify({"error": code, "message": message})
     response.status_code = status
     if status == 401:

@@ -8,6 +8,7 @@ import orjson
 import structlog
 from sqlalchemy import Connection, Engine
 
+from app import metrics, tracing
 from app.clock import Clock
 from app.in_force import Applied, InForce
 from app.incident import State, merge, observe
@@ -35,6 +36,13 @@ class Mapped:
     reason: str | None = None
     key: Key | None = None
     state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Told(Folded):
+    """What folding made of an event, with its incident's reference for the log."""
+
+    reference_id: str | None = None
 
 
 def map_body(source: Source, body: Mapping[str, object], received_at: Nanoseconds) -> Mapped:
@@ -80,6 +88,8 @@ class Folder:
         PostgreSQL locks the events while they are mapped, so that others take the next ones; on SQLite
         that would keep webhooks out, so mapping comes before the transaction.
         """
+        begun = self._clock.wall()
+        steady = self._clock.steady()
         if self._engine.dialect.name == "postgresql":
             with self._engine.begin() as connection:
                 batch = events.unfolded(connection, BATCH, lock=True)
@@ -91,7 +101,11 @@ class Folder:
                 return 0
             with self._engine.begin() as connection:
                 folded = self._write(connection, mapped)
+        if folded:
+            tracing.record("fold", begun, self._clock.wall(), {"events": len(folded)})
         _report(folded)
+        if folded:
+            metrics.folded(folded, self._clock.steady() - steady)
         return len(folded)
 
     def _map_all(
@@ -100,7 +114,7 @@ class Folder:
         policy = self._in_force.now(connection).policy
         return [(event, map_event(event, self._sources, policy)) for event in batch]
 
-    def _write(self, connection: Connection, mapped: Sequence[tuple[StoredEvent, Mapped]]) -> list[Folded]:
+    def _write(self, connection: Connection, mapped: Sequence[tuple[StoredEvent, Mapped]]) -> list[_Told]:
         """Merge mapped events into their incidents, in the caller's transaction."""
         now, states = self._clock.wall(), _by_key(each for _, each in mapped)
         applied = self._in_force.in_transaction(connection, now)
@@ -129,17 +143,19 @@ def _by_key(mapped: Iterable[Mapped]) -> dict[Key, list[State]]:
     return states
 
 
-def _folded(event: StoredEvent, mapped: Mapped, made: Mapping[Key, Renewed | Carried | None]) -> Folded:
+def _folded(event: StoredEvent, mapped: Mapped, made: Mapping[Key, Renewed | Carried | None]) -> _Told:
     if mapped.key is None:
-        return Folded(event, mapped.outcome, mapped.reason)
+        return _Told(event, mapped.outcome, mapped.reason)
     into = made[mapped.key]
     if into is None:
-        return Folded(event, "failed", "its incident could not be folded; the log says why")
-    return Folded(event, mapped.outcome, None, into.held.id)
+        return _Told(event, "failed", "its incident could not be folded; the log says why")
+    reference = into.wanted.document.reference_id if isinstance(into, Renewed) else None
+    return _Told(event, mapped.outcome, None, into.held.id, reference)
 
 
-def _report(folded: Iterable[Folded]) -> None:
+def _report(folded: Iterable[_Told]) -> None:
     for each in folded:
-        say = log.warning if each.outcome in events.PROBLEMS else log.debug
-        told = {"source": each.event.source, "event_id": each.event.key}
-        say("event folded", **told, outcome=each.outcome, reason=each.reason)
+        say = log.warning if each.outcome in events.PROBLEMS else log.info
+        why = {"reference_id": each.reference_id, "reason": each.reason}
+        told = {name: value for name, value in why.items() if value is not None}
+        say("event folded", source=each.event.source, event_id=each.event.key, outcome=each.outcome, **told)

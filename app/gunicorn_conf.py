@@ -9,6 +9,7 @@ from gunicorn.glogging import Logger
 
 from app.factory import THREADS
 from app.logs import configure
+from app.metric_files import share
 from app.orphan import end_with_parent
 from app.settings import read_settings
 
@@ -19,7 +20,8 @@ class BridgeLogger(Logger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         """Set up the bridge's format instead of gunicorn's."""
         super().setup(cfg)
-        configure(read_settings()[0].log_level)
+        settings, _ = read_settings()
+        configure(settings.log_level, settings.secrets())
         self.error_log.handlers.clear()
         self.error_log.propagate = True
         self.error_log.addFilter(_without_the_request)
@@ -52,6 +54,11 @@ keepalive = 5
 backlog = 2048
 forwarder_headers = ""
 control_socket_disable = True  # it would be shared or stolen between two bridges of one user
+
+
+def post_fork(*_: Any) -> None:
+    """Count together with the other processes."""
+    share()
 
 
 def on_starting(_: Any) -> None:

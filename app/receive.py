@@ -8,8 +8,9 @@ from flask import Blueprint, Request, current_app, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from structlog.contextvars import bind_contextvars
 
-from app import errors
+from app import errors, metrics, tracing
 from app.body import read_body
 from app.clock import Clock
 from app.settings import Settings, Source
@@ -40,6 +41,7 @@ class Receiver:
         source = self.settings.sources.get(name)
         if source is None:
             raise errors.unknown_source(name)
+        bind_contextvars(source=source.name)
         if not source.secrets:
             raise errors.no_secret(source.secrets_env)
         raw = read_body(request)
@@ -59,16 +61,15 @@ class Receiver:
             raise errors.not_authentic(self.settings.reject_with)
 
     def _store(self, source: Source, key: str, body: bytes) -> tuple[dict[str, str], int]:
+        bind_contextvars(event_id=key)
         try:
-            with self.engine.begin() as connection:
+            with tracing.span("store commit"), self.engine.begin() as connection:
                 is_new = events.add(connection, source.name, key, body, self.clock.wall())
         except SQLAlchemyError as error:
-            log.error(
-                "event not stored", source=source.name, event_id=key, error=cause(error), do=remedy(error)
-            )
+            log.error("event not stored", error=cause(error), do=remedy(error))
             raise errors.no_commit() from None
         status, code = ("accepted", 202) if is_new else ("duplicate", 200)
-        log.info("webhook", source=source.name, event_id=key, status=status)
+        bind_contextvars(outcome=status)
         if is_new:
             self._wake()
         return {"status": status, "event_id": key}, code
@@ -83,4 +84,11 @@ class Receiver:
 def webhook(source: str) -> ResponseReturnValue:
     """Accept one webhook."""
     receiver: Receiver = current_app.extensions["receiver"]
-    return receiver.receive(source, request)
+    begun, known = receiver.clock.steady(), source if source in receiver.settings.sources else metrics.UNKNOWN
+    try:
+        answer = receiver.receive(source, request)
+    except Exception as error:
+        metrics.refused(known, error)
+        raise
+    metrics.answered(known, answer[0]["status"], receiver.clock.steady() - begun)
+    return answer

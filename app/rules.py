@@ -12,6 +12,8 @@ from typing import Any
 import rule_engine
 from rule_engine import DataType, errors
 
+from app.rule_check import NOT_FOR_RULES, senseless
+
 _LIST, _TEXT, _FLAG = DataType.ARRAY(DataType.STRING), DataType.STRING, DataType.BOOLEAN
 NAMES = {
     "source": _TEXT,
@@ -32,8 +34,11 @@ NAMES = {
     "deleted": _FLAG,
 }
 _LONGEST = 2000  # a rule of thousands of terms would exhaust the parser's stack
-_STRING = re.compile(r"""("(\\.|[^"\\])*"|'(\\.|[^'\\])*')""")
-_CONTEXT = rule_engine.Context(type_resolver=rule_engine.type_resolver_from_dict(NAMES))
+_BARE = re.compile(r"""("(\\.|[^"\\])*"|'(\\.|[^'\\])*'|\#[^\n]*)""")
+_CONTEXT = rule_engine.Context(
+    type_resolver=rule_engine.type_resolver_from_dict(NAMES), mapping_attribute_lookup=False
+)
+_FUNCTIONS = tuple(name for name in sorted(_CONTEXT.builtins) if name not in NOT_FOR_RULES)
 
 
 class RuleError(ValueError):
@@ -54,29 +59,40 @@ class Rule:
         """
         try:
             return bool(self.compiled.matches(names)), ""
-        except errors.EngineError as error:
-            return True, error.message
-        except Exception as error:  # noqa: BLE001 - whatever the library does not foresee: `in` a null, say
-            return True, str(error)
+        except Exception as error:  # noqa: BLE001 - the library's own errors, and what it does not foresee
+            return True, getattr(error, "message", "") or str(error) or type(error).__name__
 
 
 def compile_rule(text: str) -> Rule:
-    """Return the compiled rule; raise RuleError for one that does not compile."""
-    line = text.replace("\n", " ")
+    """Return the compiled rule; raise RuleError for one that does not compile, or can never mean anything."""
     if len(text) > _LONGEST:
         raise RuleError(f"is longer than {_LONGEST} characters: write shorter rules, one a source")
     try:
-        return Rule(text, rule_engine.Rule(line, context=_CONTEXT))
-    except errors.SymbolResolutionError as error:
-        at = _place_of(error.symbol_name, line)
-        raise RuleError(f"{_unknown(error.symbol_name)}, at the ^ in: {_with_caret(line, at)}") from None
-    except errors.RuleSyntaxError as error:
-        at = len(line.rstrip()) if error.token is None else error.token.lexpos
-        raise RuleError(f"cannot be read at the ^ in: {_with_caret(line, at)}") from None
-    except errors.EngineError as error:
-        raise RuleError(f"{error.message}, in: {line}") from None
-    except RecursionError:
-        raise RuleError(f"is nested too deeply: {line[:80]}…") from None
+        compiled = rule_engine.Rule(text, context=_CONTEXT)
+    except Exception as error:  # noqa: BLE001 - the library's own errors, and what it does not foresee
+        raise RuleError(_mistake(error, text)) from None
+    for wrong, name in senseless(compiled.statement, _FUNCTIONS):
+        hint = nearest(name, _FUNCTIONS) if name else ""
+        raise RuleError(f"{wrong}{hint}, in: {_line(text)}")
+    return Rule(text, compiled)
+
+
+def _mistake(error: Exception, text: str) -> str:
+    """Say what is wrong with a rule, where that is known with a caret in the rule."""
+    if isinstance(error, errors.SymbolResolutionError):
+        at = _place_of(rf"(?<![.$\w]){re.escape(error.symbol_name)}\b", text)
+        return _at(_unknown(error.symbol_name), at, text)
+    if isinstance(error, errors.AttributeResolutionError):
+        at = _place_of(rf"(?<=\.){re.escape(error.attribute_name)}\b", text)
+        return _at(_no_attribute(error), at, text)
+    if isinstance(error, errors.RuleSyntaxError):
+        end = len(text.rstrip())
+        return (
+            f"cannot be read at the ^ in: {_line(text, end if error.token is None else error.token.lexpos)}"
+        )
+    if isinstance(error, RecursionError):
+        return f"is nested too deeply: {_line(text[:80])}…"
+    return f"{getattr(error, 'message', '') or str(error) or type(error).__name__}, in: {_line(text)}"
 
 
 def nearest(word: str, words: Mapping[str, object] | tuple[str, ...]) -> str:
@@ -89,12 +105,27 @@ def _unknown(name: str) -> str:
     return f"{name!r} is not a name" + (nearest(name, NAMES) or f"; the names are {', '.join(NAMES)}")
 
 
-def _place_of(name: str, line: str) -> int:
-    """Find where a name stands in a rule, outside its strings."""
-    bare = _STRING.sub(lambda quoted: " " * len(quoted[0]), line)
-    found = re.search(rf"\b{re.escape(name)}\b", bare)
-    return found.start() if found else 0
+def _no_attribute(error: errors.AttributeResolutionError) -> str:
+    name = error.attribute_name
+    if getattr(error.object, "name", "") == "MAPPING":
+        return f'metadata is asked by key: metadata&["{name}"]'
+    hint = f"; did you mean {error.suggestion}?" if error.suggestion else ""
+    return f"{name!r} is not an attribute{hint}"
 
 
-def _with_caret(line: str, at: int) -> str:
-    return f"{line[:at]}^{line[at:]}"
+def _place_of(pattern: str, text: str) -> int | None:
+    """Find where a name stands in a rule, outside its strings and comments; None where that is not certain."""
+    bare = _BARE.sub(lambda other: " " * len(other[0]), text)
+    found = [each.start() for each in re.finditer(pattern, bare)]
+    own_variable = re.search(r"\bfor\b", bare)
+    return found[0] if found and not (own_variable and len(found) > 1) else None
+
+
+def _at(said: str, at: int | None, text: str) -> str:
+    return f"{said}, in: {_line(text)}" if at is None else f"{said}, at the ^ in: {_line(text, at)}"
+
+
+def _line(text: str, caret: int | None = None) -> str:
+    """Return a rule on one line, with a caret before the character that it goes wrong at."""
+    marked = text if caret is None else f"{text[:caret]}^{text[caret:]}"
+    return "".join(letter if letter.isprintable() or letter == "\t" else " " for letter in marked)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from app.urls import base_url
 T = TypeVar("T")
 
 SHORTEST_SECRET = 16
+DEFAULT_CONFIG = Path("bridge.toml")
 _EPHEMERAL = ("DYNO", "K_SERVICE", "RENDER")
 """Variables that Heroku, Cloud Run and Render set, whose disks are gone with the next restart."""
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
@@ -77,6 +78,14 @@ class Settings:
     open_too_long_hours: float
     dx_web_api_token: Secret | None
     dx_web_api_url: str
+    sentry_dsn: Secret | None
+
+    def secrets(self) -> list[str]:
+        """Return every secret in these settings, for what has to keep them out of a text."""
+        own = [getattr(self, each.name) for each in fields(self)]
+        listed = [secret for source in self.sources.values() for secret in source.secrets]
+        found = [each.reveal() for each in (*own, *listed) if isinstance(each, Secret)]
+        return [*found, *filter(None, [make_url(self.database_url).password])]
 
     @property
     def can_deliver(self) -> bool:
@@ -114,7 +123,7 @@ class _Reader:
             text = self._text(name)
             return check(text.strip()) if text else default
         except ValueError as error:
-            self.problems.append(f"{name}: {error}")
+            self.problems += {f"{name}: {error}"}.difference(self.problems)  # two sources may share it
             return default
 
     def _text(self, name: str) -> str:
@@ -188,14 +197,15 @@ def _settings(read: _Reader) -> Settings:
         open_too_long_hours=read("OPEN_TOO_LONG_HOURS", _number(0, 100_000), 24.0),
         dx_web_api_token=read("DX_WEB_API_TOKEN", _secret, None),
         dx_web_api_url=read("DX_WEB_API_URL", base_url, "https://api.getdx.com"),
+        sentry_dsn=read("SENTRY_DSN", _dsn, None),
     )
 
 
 def _config(read: _Reader) -> Config:
     """Read `bridge.toml`, or the file that BRIDGE_CONFIG names; without either, everything is as by default."""
     named = read("BRIDGE_CONFIG", Path, None)
-    path = named or Path("bridge.toml")
-    if named is None and not path.exists():
+    path = named or DEFAULT_CONFIG
+    if named is None and not os.path.lexists(path):
         return Config()
     config, problems = read_file(path)
     read.problems += [f"{path}: {problem}" for problem in problems]
@@ -217,7 +227,7 @@ def _database(read: _Reader) -> str:
 
 
 def _source(read: _Reader, source: Source) -> Source:
-    variable = _APP_URLS.get(source.name)
+    variable = _APP_URLS.get(source.vendor)
     app_url = read(variable, base_url, source.app_url) if variable else source.app_url
     return replace(source, secrets=read(source.secrets_env, _secrets, ()), app_url=app_url)
 
@@ -227,6 +237,18 @@ def _secret(text: str) -> Secret:
         raise ValueError(f"is shorter than {SHORTEST_SECRET} characters: make a long random one")
     if not text.isascii() or not text.isprintable():
         raise ValueError("has characters that no HTTP header can carry: use printable ASCII")
+    return Secret(text)
+
+
+def _dsn(text: str) -> Secret:
+    """Check a DSN's form; it ends in the project's number."""
+    scheme, _, rest = text.partition("://")
+    keys, _, place = rest.partition("@")
+    if not re.fullmatch(r"[0-9A-Za-z]+(:[0-9A-Za-z]+)?", keys) or not re.search(r"/[0-9]+$", place):
+        raise ValueError(
+            "is not a Sentry DSN: copy it from the project's settings, https://<key>@<host>/<number>"
+        )
+    base_url(f"{scheme}://{place}")
     return Secret(text)
 
 

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from app import sentry, tracing
 from app.factory import create_app
 from app.logs import configure
 from app.settings import load_settings
@@ -10,5 +11,7 @@ from app.settings import load_settings
 def create() -> Flask:
     """Return the web application for the environment's settings; called once in each worker."""
     settings = load_settings()
-    configure(settings.log_level)
+    configure(settings.log_level, settings.secrets())
+    sentry.start(settings)
+    tracing.start()
     return create_app(settings)

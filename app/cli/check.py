@@ -1,5 +1,6 @@
 """`dx-bridge check`: every problem at once, with its remedy."""
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -7,13 +8,14 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import sentry, tracing
 from app.cli.doubles import doubles
 from app.config import digest
 from app.dx import DX
 from app.factory import THREADS
 from app.logs import configure
 from app.pipeline import CONNECTIONS
-from app.settings import Settings, read_settings
+from app.settings import DEFAULT_CONFIG, Settings, read_settings
 from app.store import deliveries, policies
 from app.store.engine import connect, reading, sqlite_path
 from app.store.migrate import UPGRADE, is_current
@@ -24,13 +26,13 @@ from app.store.trouble import cause, remedy
 def command() -> None:
     """Validate settings, database and DX token; print every problem with its remedy. Exit code 0 or 1."""
     settings, wrong = read_settings()
-    configure(settings.log_level)
+    configure(settings.log_level, settings.secrets())
     problems = [*wrong, *_sources(settings, wrong), *_database(settings, wrong), *_dx(settings, wrong)]
     for problem in problems:
         click.echo(f"problem: {problem}")
     if not problems:
         click.echo("Everything that can be checked from here is in place.")
-    for each in doubles(settings):
+    for each in [*doubles(settings), *sentry.problems(settings), *tracing.problems()]:
         _note(each)
     sys.exit(bool(problems))
 
@@ -50,7 +52,10 @@ def _sources(settings: Settings, wrong: list[str]) -> Iterator[str]:
     for source in map(settings.sources.__getitem__, settings.policy.sources):
         if not source.secrets and not _is_wrong(wrong, source.secrets_env):
             yield f"[sources.{source.name}] accepts no webhook: set {source.secrets_env}"
-    if not configured and not _is_wrong(wrong, *(each.secrets_env for each in settings.sources.values())):
+    file = os.environ.get("BRIDGE_CONFIG") or str(DEFAULT_CONFIG)
+    if not configured and not _is_wrong(
+        wrong, file, *(each.secrets_env for each in settings.sources.values())
+    ):
         names = ", ".join(source.secrets_env for source in settings.sources.values())
         yield f"no webhook can be accepted: set the secret of at least one source ({names})"
 

@@ -35,7 +35,7 @@ def settings_or_exit() -> Settings:
         for problem in error.problems:
             click.echo(f"  {problem}", err=True)
         sys.exit(1)
-    configure(settings.log_level)
+    configure(settings.log_level, settings.secrets())
     return settings
 
 

@@ -7,6 +7,7 @@ import orjson
 
 from app.cli.common import current_or_exit, fail, settings_or_exit
 from app.cli.inputs import instant
+from app.cli.open import plain
 from app.clock import Clock
 from app.document import timestamp
 from app.errors import OverrideError, PolicyUnreadableError
@@ -23,7 +24,9 @@ from app.store.engine import reading
 @click.option("--started-at", metavar="T", help="When it really began (ISO-8601 with a zone).")
 @click.option("--resolved-at", metavar="T", help="When it really ended, closed at the vendor or not.")
 @click.option("--clear", is_flag=True, help="Take all corrections of it back.")
-@click.option("--source", metavar="NAME", help="Its source, where two have this reference.")
+@click.option(
+    "--source", metavar="NAME", help="Its source, where two have this reference; with --list, one alone."
+)
 @click.option("--list", "listing", is_flag=True, help="Show what has been corrected.")
 def command(  # noqa: PLR0913 - one parameter an option
     *,
@@ -55,11 +58,12 @@ def command(  # noqa: PLR0913 - one parameter an option
     acts = (exclude, include, bool(started_at or resolved_at), clear, listing)
     if sum(acts) != 1 or (reference is None) != listing:
         raise click.UsageError(
-            "Name one reference and say one of --exclude, --include, --started-at and --resolved-at, --clear; or --list."
+            "Name one reference and say what is wrong: --exclude, --include, --clear, or one or both of --started-at "
+            "and --resolved-at; or say --list alone."
         )
     settings = settings_or_exit()
     if reference is None:
-        for line in _listed(settings):
+        for line in _listed(settings, source):
             click.echo(line)
         return
     corrections = Corrections(current_or_exit(settings), settings, Clock(), "command line")
@@ -67,12 +71,17 @@ def command(  # noqa: PLR0913 - one parameter an option
         corrections.clear(reference, source) if clear else corrections.add(reference, change, source)
     except (OverrideError, PolicyUnreadableError) as error:
         fail(str(error))
-    click.echo(f"{reference}: {'corrections taken back' if clear else 'corrected'}; the pipeline tells DX.")
+    for line in _listed(settings, source, reference) if not clear else ("All corrections are taken back.",):
+        click.echo(line)
+    click.echo("The pipeline tells DX.")
 
 
-def _listed(settings: Settings) -> Iterator[str]:
+def _listed(settings: Settings, source: str | None, reference: str | None = None) -> Iterator[str]:
     with reading(current_or_exit(settings)).begin() as connection:
-        found = incidents.overridden(connection)
+        every = incidents.overridden(connection)
+    found = [
+        each for each in every if source in (None, each.source) and reference in (None, each.reference_id)
+    ]
     for each in found:
         said = orjson.loads(each.override)
         times = (
@@ -80,6 +89,6 @@ def _listed(settings: Settings) -> Iterator[str]:
         )
         included = {True: ["included"], False: ["excluded"]}.get(said["included"], [])
         made = f"({timestamp(said['at'])}, {said['by']})"
-        yield f"{each.reference_id}  {each.source}  {', '.join([*included, *times])}  {made}"
+        yield f"{plain(each.reference_id)}  {each.source}  {', '.join([*included, *times])}  {made}"
     if not found:
         yield "Nothing has been corrected."

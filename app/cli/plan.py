@@ -148,7 +148,6 @@ def _differences(before: Body, after: Body) -> Iterator[str]:
 
 
 def _flat(body: Body) -> Body:
-    body = orjson.loads(orjson.dumps(body))  # a tuple is the same to DX as the list that it was stored as
     nested = {f"metadata.{key}": value for key, value in (body.get("metadata") or {}).items()}
     return {key: value for key, value in body.items() if key != "metadata"} | nested
 

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from app import metric_files
 from app.cli.common import migrated_or_exit, settings_or_exit
 from app.settings import Settings
 from app.supervise import Child, Supervisor
@@ -23,7 +24,9 @@ def command(bind: str | None, web_only: bool) -> None:
     children = [Child("web", _gunicorn(settings, bind))]
     if not web_only:
         children.append(Child("pipeline", [sys.executable, "-m", "app", "work"]))
-    sys.exit(Supervisor(children).run())
+    with metric_files.folder():
+        code = Supervisor(children).run()
+    sys.exit(code)
 
 
 def _gunicorn(settings: Settings, bind: str | None) -> list[str]:

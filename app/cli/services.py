@@ -49,7 +49,7 @@ def command(from_dx: bool, as_json: bool) -> None:
         click.echo(_as_json(row) if as_json else _shown(row))
     if as_json:
         return
-    unmapped = list({row.key: row for row in reversed(found) if not row.mapped}.values())[::-1]
+    unmapped = _by_key(row for row in found if not row.mapped)
     if not unmapped:
         click.echo("Each of them is mapped." if found else "No incident has named a service yet.")
         return
@@ -63,6 +63,14 @@ def _rows(policy: Policy, counted: Counter[Service]) -> Iterator[Seen]:
     for service, count in counted.most_common():
         mapped = service.id in policy.services or service.name in policy.services
         yield Seen(service, count, mapped, policy.identifiers(service))
+
+
+def _by_key(rows: Iterable[Seen]) -> list[Seen]:
+    """Return one service for each key, the commonest: one that was renamed has been seen with several names."""
+    first: dict[str, Seen] = {}
+    for row in rows:
+        first.setdefault(row.key, row)
+    return list(first.values())
 
 
 def _as_json(row: Seen) -> str:
@@ -102,7 +110,8 @@ def _table(unmapped: Sequence[Seen], catalog: Sequence[Entity], *, from_dx: bool
 
 def _guesses(row: Seen, candidates: Sequence[str]) -> Iterator[str]:
     if not candidates:
-        yield f"# {_line(row, ('',), "nothing like it in DX's catalog")}"
+        nothing = _line(row, ("",), "nothing like it in DX's catalog")
+        yield f"# {nothing}"
     for candidate in candidates:
         yield f"# {_line(row, (candidate,), 'perhaps')}"
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import click
 
+from app import sentry, tracing
 from app.cli.common import migrated_or_exit, settings_or_exit
+from app.metric_files import share
 from app.orphan import end_with_parent
 from app.pipeline import create_pipeline
 
@@ -23,10 +25,15 @@ def command(drain: bool) -> None:
     settings = settings_or_exit()
     _on_stop(lambda: sys.exit(0))
     end_with_parent()
+    sentry.start(settings)
+    tracing.start()
     migrated_or_exit(settings)
+    share()
     pipeline = create_pipeline(settings)
     _on_stop(pipeline.stop)
     if not (pipeline.drain() if drain else pipeline.run()):
+        sentry.stop()
+        tracing.stop()
         # a call that DX holds on to would hold the exit, too; its incident is in doubt and is sent again
         os._exit(0)
 

@@ -17,7 +17,8 @@ from app import retry
 from app.answers import Answer
 from app.document import request
 from app.store import codec
-from app.store.tables import calls, incidents
+from app.store.tables import calls, events, incidents
+from mappers.fields import SECOND
 from mappers.observation import Nanoseconds
 
 UPSERT, DELETE = "incidents.upsert", "incidents.delete"
@@ -37,6 +38,12 @@ class Claim:
     doubt: int
     """What `in_doubt` was before this claim added one."""
     probe: bool
+    source: str
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What names the incident in a log line."""
+        return {"source": self.source, "reference_id": str(self.body["reference_id"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,31 @@ def claim(
         }
         connection.execute(update(incidents).where(incidents.c.id == row.id).values(**values))
     return claims
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A webhook whose change of an incident a call brings to DX."""
+
+    source: str
+    received_at: Nanoseconds
+
+
+def awaited(connection: Connection, confirmed: Iterable[Call]) -> list[Awaited]:
+    """Return the webhooks behind the documents that these calls, not settled yet, bring to DX.
+
+    Behind a document is the newest event received before it changed. None is behind what DX was confirmed
+    to hold already, the background lane, or an incident that an operator has corrected.
+    """
+    leased = {each.claim.incident_id: each.claim for each in confirmed}
+    if not leased:
+        return []
+    found = connection.execute(_AWAITED, {"ids": list(leased)})
+    return [
+        Awaited(row.source, row.received_at)
+        for row in found
+        if (row.lease, row.digest) == (leased[row.id].lease, leased[row.id].digest)
+    ]
 
 
 def lock_for_settling(connection: Connection, claims: Iterable[Claim]) -> None:
@@ -175,6 +207,28 @@ def elsewhere(connection: Connection, destination: str) -> int:
     return connection.execute(select(func.count()).select_from(incidents).where(*where)).scalar_one()
 
 
+_CLOCKS_APART = 5 * SECOND
+"""The clocks of two machines may differ by so much: of the one that receives and the one that folds."""
+_AWAITED = (
+    select(
+        incidents.c.id,
+        incidents.c.source,
+        incidents.c.lease,
+        incidents.c.digest,
+        func.max(events.c.received_at).label("received_at"),
+    )
+    .join(events, events.c.incident_id == incidents.c.id)
+    .where(
+        incidents.c.id.in_(bindparam("ids", expanding=True)),
+        incidents.c.settled.is_distinct_from(incidents.c.digest),
+        incidents.c.lane == 0,
+        incidents.c.override.is_(None),
+        events.c.received_at <= incidents.c.updated_at + _CLOCKS_APART,
+    )
+    .group_by(incidents.c.id)
+)
+
+
 def _waiting() -> Any:
     return incidents.c.due_at.is_not(None) & incidents.c.lease.is_(None)
 
@@ -188,11 +242,13 @@ def _heal(connection: Connection, now: Nanoseconds) -> None:
 def _claim(row: Row[Any], destination: str, *, probe: bool) -> Claim:
     if row.action == "delete":
         body = codec.load_deletion(row.desired)
-        return Claim(row.id, uuid4().hex, row.digest, row.desired, DELETE, body, row.in_doubt, probe)
+        return Claim(
+            row.id, uuid4().hex, row.digest, row.desired, DELETE, body, row.in_doubt, probe, row.source
+        )
     body = request(codec.load_document(row.desired), _ever_sent(row))
     if row.without_metadata == row.digest and row.destination == destination:
         body.pop("metadata", None)
-    return Claim(row.id, uuid4().hex, row.digest, row.desired, UPSERT, body, row.in_doubt, probe)
+    return Claim(row.id, uuid4().hex, row.digest, row.desired, UPSERT, body, row.in_doubt, probe, row.source)
 
 
 def _ever_sent(row: Row[Any]) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Statements on events: stored once, marked once folded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -54,6 +54,19 @@ def unfolded(connection: Connection, limit: int, *, lock: bool = False) -> list[
     statement = select(*_COLUMNS).where(~events.c.folded).order_by(events.c.id).limit(limit)
     found = connection.execute(statement.with_for_update(skip_locked=True) if lock else statement)
     return [StoredEvent(*row) for row in found]
+
+
+def oldest_unfolded(connection: Connection) -> Nanoseconds | None:
+    """Return when the first of the events not yet folded was received; None where all are."""
+    statement = select(events.c.received_at).where(~events.c.folded).order_by(events.c.id).limit(1)
+    return connection.execute(statement).scalar()
+
+
+def last_received(connection: Connection, sources: Iterable[str]) -> dict[str, Nanoseconds]:
+    """Return when the last event of each of these sources was received, of those that have sent any."""
+    last = select(func.max(events.c.received_at)).where(events.c.source == bindparam("of_source"))
+    found = {name: connection.execute(last, {"of_source": name}).scalar_one() for name in sources}
+    return {name: at for name, at in found.items() if at is not None}
 
 
 def mark_folded(connection: Connection, folded: Sequence[Folded]) -> None:

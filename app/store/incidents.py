@@ -333,6 +333,12 @@ def counts(connection: Connection) -> dict[str, int]:
     }
 
 
+def oldest_due(connection: Connection) -> Nanoseconds | None:
+    """Return when the longest waiting of the live lane's due documents last changed; None where none is due."""
+    waiting = incidents.c.due_at.is_not(None) & (incidents.c.lane == LIVE)
+    return connection.execute(select(func.min(incidents.c.updated_at)).where(waiting)).scalar_one()
+
+
 def left_out(connection: Connection) -> int:
     """Count the incidents that DX is not to hold."""
     return _count(connection, incidents.c.action != "upsert")

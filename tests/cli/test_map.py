@@ -82,3 +82,54 @@ def test_mapping_reads_no_settings(bridge, folder):
     """`map` is pure: neither a bad environment nor a bad .env matters to it."""
     (folder / ".env").write_text("DX_MAX_RPS=nonsense\n")
     assert bridge("map", "-", stdin=json.dumps(PING), PORT="x").exit_code == 0
+
+
+RULE = '[incidents]\ninclude = \'metadata["entity"] == "db-1"\'\n'
+
+
+@pytest.mark.parametrize("arguments", [[], ["--fold"]], ids=["each", "folded"])
+def test_a_failing_rule_is_told_on_standard_error(bridge, folder, arguments):
+    """A rule that fails on an incident counts as true; standard error names the incident and why."""
+    (folder / "new.toml").write_text(RULE)
+    result = bridge("map", "--config", "new.toml", *arguments, "-", stdin=json.dumps(TRIGGER))
+    assert (result.exit_code, [line["outcome"] for line in printed(result)]) == (0, ["upsert"])
+    [told] = result.stderr.splitlines()
+    head, failed, words = told.partition("include failed and counts as true: ")
+    assert (head, bool(failed), bool(words.strip())) == ("Q1: ", True, True)
+
+
+def test_a_rule_that_holds_is_not_told(bridge, folder):
+    """Where no rule fails, standard error is empty."""
+    (folder / "new.toml").write_text("[incidents]\ninclude = 'kind == \"incident\"'")
+    assert bridge("map", "--config", "new.toml", "-", stdin=json.dumps(TRIGGER)).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[servces]", "servces: is not known here; did you mean services?"),
+        ("[incidents]\nretract = 'merged'", "[incidents] retract: is not a list"),
+        ("[incidents]\nretract = ['merge']", "[incidents] retract, item 1: "),
+        ("[incidents]\ninclude = 'prioritys == \"P1\"'", "did you mean priority?"),
+        ("[incidents]\ninclude = 'priority == '", "[incidents] include: "),
+        ("[services.map]\nP1 = ''", "[services.map] P1: is blank"),
+        ("[sources.eu]\nvendor = 'pagerduty'", "[sources.eu] secrets_env: is missing"),
+        ("x = ", "is not TOML: "),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_exit_code_2(bridge, folder, text, words):
+    """One mistake in --config is one line on standard error that names file and place; nothing is mapped."""
+    (folder / "new.toml").write_text(text)
+    result = bridge("map", "--config", "new.toml", "-", stdin=json.dumps(TRIGGER))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("new.toml: ")
+    assert words in result.stderr
+
+
+def test_a_source_has_to_be_in_the_configuration(bridge, folder):
+    """--source takes the sources of --config, and without it only those that every bridge has."""
+    (folder / "new.toml").write_text("[sources.eu]\nvendor = 'pagerduty'\nsecrets_env = 'EU_SECRETS'")
+    with_it = bridge("map", "--config", "new.toml", "--source", "eu", "-", stdin=json.dumps(TRIGGER))
+    without = bridge("map", "--source", "eu", "-", stdin=json.dumps(TRIGGER))
+    assert (with_it.exit_code, printed(with_it)[0]["source"]) == (0, "eu")
+    assert (without.exit_code, without.stdout, "pagerduty" in without.stderr) == (2, "", True)

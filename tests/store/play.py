@@ -15,6 +15,7 @@ from tests.store.world import START, URL, renewed
 
 _HOUR = 3600 * 1_000_000_000
 _PORTION = 500
+_FROZEN_FOR = {"frozen": 1, "frozen long": 2}  # rounds
 _POLICY = "policy"  # of `tests.store.world.renewed`
 
 
@@ -35,7 +36,7 @@ class Play:
             self.end([each for each in self.played if each.open and each.ends_at_once(number)])
             self.thaw(number)
         self.end([each for each in self.played if each.open])
-        self.thaw(rounds)
+        self.thaw(rounds + 1)
         self.drain()
         self.redeliver_refused()
         self.drain()
@@ -97,15 +98,15 @@ class Play:
                 deliveries.free(connection, dead)
         for scenario, claim, number, end in calls:
             scenario.open = None
-            if end == "frozen":
-                scenario.frozen.append((claim, number))
+            if end in _FROZEN_FOR:
+                scenario.frozen.append((claim, number + _FROZEN_FOR[end]))
         self.now += _HOUR
 
     def thaw(self, number: int) -> None:
         """Let processes that froze in an earlier round write what they were about to, and settle."""
         late = []
         for scenario in self.played:
-            thawed = [claim for claim, round_ in scenario.frozen if round_ < number and not scenario.open]
+            thawed = [claim for claim, thaws in scenario.frozen if thaws <= number and not scenario.open]
             scenario.frozen = [each for each in scenario.frozen if each[0] not in thawed]
             for claim in thawed:
                 self._write(claim, CONFIRMED)

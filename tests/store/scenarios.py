@@ -21,6 +21,7 @@ ENDS: dict[str, Outcome | None] = {
     "crash before": None,
     "crash after": CONFIRMED,
     "frozen": None,
+    "frozen long": None,
 }
 DEFINITE = ("confirmed", "refused", "crash before")
 GONE = "-"
@@ -40,6 +41,7 @@ class Scenario:
     open: tuple[Claim, int, str] | None = None
     """The call under way: its claim, its round, and how it will end."""
     frozen: list[tuple[Claim, int]] = field(default_factory=list)
+    """Claims of frozen processes, each with the round in which it goes on."""
 
     newest: int = 0
     """How many changes there have been."""
@@ -62,9 +64,12 @@ class Scenario:
         return number >= len(self.under) or not self.under[number]
 
     def most_calls(self) -> int:
-        """One for each change, one for each doubt (a frozen call gives two), one for an operator's wish."""
+        """One for each change, one for each doubt (a frozen call gives two), one for an operator's wish.
+
+        Until a document has been wished for there is nothing to delete.
+        """
         doubts = sum(end not in DEFINITE for end in self.calls) + self.calls.count("frozen")
-        return len(self.documents) + doubts + ("refused" in self.calls)
+        return len(self.documents.lstrip(GONE)) + doubts + ("refused" in self.calls)
 
     def holds_newest(self, dx: FakeDX) -> bool:
         """Whether DX shows the last document and nothing of the others; nothing at all where it is gone."""
@@ -93,19 +98,21 @@ def all_scenarios() -> list[Scenario]:
     document tells less than a return to the first.
     """
     if os.environ.get("SOAK"):
-        return list(scenarios(("A", "AB", "ABA", "ABC", "-", "A-", "A-A", "A-B", "AB-", "-A-")))
-    fewer = tuple(end for end in ENDS if "crash" not in end)
-    return [
+        return list(scenarios(("A", "AB", "ABA", "ABC", "A-", "-A", "A-A", "A-B", "AB-", "-A-", "A--")))
+    fewer = tuple(end for end in ENDS if end not in ("crash before", "crash after", "frozen long"))
+    found = [
         *scenarios(("A", "AB", "A-", "-A")),
         *scenarios(("ABA", "A-B"), fewer),
-        *scenarios(("ABC", "A-A", "AB-", "-A-"), _FEWEST),
-        *scenarios(("A-B-", "AB-A"), ("confirmed", "lost, applied late", "frozen")),
+        *scenarios(("ABC", "A-A", "AB-"), ("confirmed", "refused", "lost, applied late", "frozen")),
+        *scenarios(("A-B", "A--", "-A-"), _LATE),
+        *scenarios(("A-B-", "AB-A", "A--B"), ("confirmed", "frozen long")),
     ]
+    return list({each.name: each for each in found}.values())
 
 
 def short_scenarios() -> list[Scenario]:
-    """Return every history of up to two documents, and those in which an incident comes back."""
-    return [*scenarios(("A", "AB", "A-")), *scenarios(("A-B",), _FEWEST)]
+    """Return every history of up to two documents, and those in which an incident is gone for long, or comes back."""
+    return [*scenarios(("A", "AB", "A-")), *scenarios(("A-B", "A--"), _LATE)]
 
 
-_FEWEST = ("confirmed", "refused", "lost, applied late", "frozen")
+_LATE = ("confirmed", "lost, applied late", "frozen long")

@@ -1,6 +1,7 @@
 """The policy in force: one for the whole fleet, used from the next fold on, and brought to what is held."""
 
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -180,18 +181,17 @@ def test_no_policy_comes_into_force_under_a_fold(postgres_engine, world_of):
     world = world_of(postgres_engine)
     put(world, DEFAULT)
     own = InForce(DEFAULT)
-    order: list[str] = []
+    order, folding = [], Event()
 
     def work(number):
         if number:
-            while "folding" not in order:
-                pass
+            folding.wait(10)
             put(world, LOUD)
             order.append("applied")
             return
         with postgres_engine.begin() as connection:
             before = own.in_transaction(connection, START)
-            order.append("folding")
+            folding.set()
             while not _is_waited_for(world):
                 pass
             assert own.now(connection) == before

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from app.override import Corrections
-from app.policy import Policy
+from app.plan import refusals
+from app.policy import Policy, SourcePolicy
 from app.rules import compile_rule
 from app.settings import default_sources
 from app.store import deliveries, incidents, tables
@@ -440,6 +441,14 @@ def test_a_deleted_incident_does_not_come_back_with_another_policy(deleted):
     assert deleted.row("Q1").action == "none"
 
 
+def test_a_redelivered_deletion_does_not_turn_into_an_upsert(deleted):
+    """What was deleted, and is deleted once more on request, is not re-created by a policy that keeps it."""
+    redeliver_all(deleted)
+    bring(deleted, KEEP)
+    work(deleted, policy=KEEP)
+    assert deleted.dx.incidents == {}
+
+
 def test_a_deletion_that_was_not_begun_is_taken_back_with_its_policy(deleting):
     """A policy that keeps what is excluded, applied before the deletion's call: the incident is kept true."""
     bring(deleting, KEEP)
@@ -476,6 +485,19 @@ def test_a_deletion_is_not_sent_to_a_dx_that_holds_nothing(deleting):
     """A deletion that was due at the old destination has nothing to delete at the new one."""
     work(deleting, ELSEWHERE)
     assert deleting.dx.arrived == []
+
+
+def test_another_prefix_leaves_no_incident_under_the_old_one(world):
+    """What was sent after the prefix changed, and before its document did, is not in DX under both references."""
+    prefixed = Policy(sources={"pagerduty": SourcePolicy("pagerduty", "eu-")})
+    put(world, Policy())
+    Vendor(world).include()
+    with world.engine.begin() as connection:
+        assert list(refusals(connection, prefixed)) == []
+    put(world, prefixed)
+    world.deliverer().deliver()
+    work(world, policy=prefixed)
+    assert len(world.dx.incidents) == 1
 
 
 def test_a_document_without_metadata_is_deleted_and_comes_back(world, retracting):

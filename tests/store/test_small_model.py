@@ -1,7 +1,7 @@
 """Exhaustive: every short history of an incident ends with its newest document in DX, in few calls.
 
 Up to four wishes, among them returns to an earlier document, deletions and what comes back after one;
-each call ends in one of eight ways, before or after the next change.
+each call ends in one of nine ways, before or after the next change.
 """
 
 import pytest
@@ -42,6 +42,13 @@ class WithoutLateAnswers(Play):
         pass
 
 
+class WithoutDecidingAnew(Play):
+    """Leaves out for good what is left out, whatever a late answer says."""
+
+    def decide_anew(self):
+        pass
+
+
 class WithoutRest(Play):
     """Sends everything once more at the end, needed or not."""
 
@@ -52,10 +59,12 @@ class WithoutRest(Play):
         super().drain()
 
 
-@pytest.mark.parametrize("broken", [WithoutDoubt, WithoutLateAnswers])
+@pytest.mark.parametrize("broken", [WithoutDoubt, WithoutLateAnswers, WithoutDecidingAnew])
 def test_a_broken_rule_is_noticed(engine, broken):
-    """Without the doubt, or without heed to late answers, some history ends with an old document."""
-    play = broken(engine, list(scenarios(("AB", "ABA"), ("confirmed", "lost, applied", "frozen"))))
+    """Without the doubt, or without heed to late answers, some history ends with what is not wanted any more."""
+    play = broken(
+        engine, list(scenarios(("AB", "ABA", "A--"), ("confirmed", "lost, applied", "frozen", "frozen long")))
+    )
     play.run()
     assert play.wrong()
 

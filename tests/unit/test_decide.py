@@ -207,7 +207,9 @@ MAPPED = {
 )
 def test_a_rule_sees_the_vendors_own_words(rule: str) -> None:
     """Rules ask about the incident as the vendor has it, before services, priorities and metadata are mapped."""
-    assert included(rule, replace(BLANK, fields=FIELDS), "pagerduty-eu", **MAPPED)
+    policy = Policy(include=compile_rule(rule), **MAPPED)
+    made = judged(policy, replace(BLANK, fields=FIELDS), "pagerduty-eu")
+    assert (made.action, made.failed) == ("upsert", "")
 
 
 @pytest.mark.parametrize("name", ["incident_type", "name", "priority", "urgency"])
@@ -232,6 +234,7 @@ def test_an_unknown_list_is_empty_in_a_rule(name: str, value: Value | None) -> N
         ("deleted", replace(BLANK, deleted=True)),
         ('kind == "alert"', replace(BLANK, kind="alert")),
         ('status == "resolved"', replace(BLANK, resolved_at=START)),
+        ('status == "resolved"', replace(BLANK, started_at=0, resolved_at=0)),
     ],
 )
 def test_a_rule_sees_what_is_shown(rule: str, shown: Incident) -> None:

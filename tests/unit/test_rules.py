@@ -4,6 +4,7 @@ import re
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -144,6 +145,7 @@ def test_the_caret_passes_over_the_same_word_in_another_part(marked: str) -> Non
     "marked",
     [
         "urgency ==^",
+        "urgency ==^  \n",
         'urgency == "high" and^',
         '(urgency == "high"^',
         'urgency == "high"^)',
@@ -400,13 +402,9 @@ RULES = st.lists(WORDS, max_size=12).map(" ".join) | st.text(max_size=40)
 
 @given(RULES)
 def test_any_text_compiles_or_is_a_mistake(text: str) -> None:
-    """Whatever is written as a rule either compiles or is told in words, and a rule never raises."""
-    try:
-        rule = compile_rule(text)
-    except RuleError as error:
-        assert str(error)
-    else:
-        included, why = rule.judge(EMPTY)
+    """Whatever is written as a rule either compiles or is a RuleError, and what compiles never raises."""
+    with suppress(RuleError):
+        included, why = compile_rule(text).judge(EMPTY)
         assert included or not why
 
 
