@@ -3,6 +3,7 @@
 Only the pipeline's own thread touches the database; the threads of the pool do nothing but HTTP.
 """
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil
@@ -97,7 +98,7 @@ class Deliverer:
         with self._engine.begin() as connection:
             sender.load(connection, self._clock.wall(), lock=True)  # before incidents, as claims do
             deliveries.lock_for_settling(connection, claims)
-            awaited = deliveries.awaited(connection, filter(_is_confirmed, self._answered))
+            awaited = deliveries.awaited(connection, _confirmed(self._answered))
             for result in self._answered:
                 if isinstance(result, Claim):
                     deliveries.give_back(connection, result)
@@ -211,6 +212,10 @@ def _drain(queue: SimpleQueue[Call | Claim]) -> list[Call | Claim]:
             found.append(queue.get_nowait())
     except Empty:
         return found
+
+
+def _confirmed(results: Iterable[Call | Claim]) -> list[Call]:
+    return [each for each in results if isinstance(each, Call) and each.answer.meaning == "confirmed"]
 
 
 def _probe_is_due(state: retry.Sender, now: int, away: int) -> bool:

@@ -15,6 +15,8 @@ from app import tracing
 from app.mask import Mask, error_text, mask_of
 
 _DETAILS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
+_FIRST = ("timestamp", "level", "event", "source", "event_id", "reference_id", "outcome", "status")
+_TIME = "%Y-%m-%d %H:%M:%SZ"
 _NOISY = {"alembic": "WARNING", "urllib3": "INFO"}
 
 log = structlog.get_logger()
@@ -29,7 +31,7 @@ def configure(level: str, secrets: Iterable[str] = ()) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt=_TIME if sys.stderr.isatty() else "iso", utc=True),
         tracing.add_ids,
     ]
     handler = logging.StreamHandler(sys.stderr)
@@ -65,6 +67,7 @@ def _renderers() -> list[Processor]:
         colours = not os.environ.get("NO_COLOR")  # https://no-color.org
         return [
             _printable,
+            _in_order,
             structlog.dev.ConsoleRenderer(
                 colors=colours, exception_formatter=_print_exception, pad_event_to=24, sort_keys=False
             ),
@@ -77,8 +80,7 @@ def _renderers() -> list[Processor]:
 
 
 def _in_order(_: Any, __: str, event: EventDict) -> EventDict:
-    first = ("timestamp", "level", "event")
-    return {**{key: event[key] for key in first}, **event}
+    return {**{key: event[key] for key in _FIRST if key in event}, **event}
 
 
 def _printable(_: Any, __: str, event: EventDict) -> EventDict:

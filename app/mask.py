@@ -17,7 +17,8 @@ _CREDENTIAL = re.compile(
     (?P<before> v1= (?=[0-9a-f]{8})                                  # PagerDuty's signature
       | \b(?:bearer|basic|genie-?key) \s+                            # an Authorization header
       | :// [^/\s:@]* : (?=[^/\s@]+@)                                # a password in a URL
-      | (?:token|secret|passw(?:or)?d|signature|authori[sz]ation|api[-_]?key) ["']? \s* [:=] \s* ["']? (?=\S{8})
+      | (?:token|secret|passw(?:or)?d|signature|authori[sz]ation|api[-_]?key) ["']? \s* [:=] \s* ["']?
+        (?:(?:bearer|basic|genie-?key) \s+)? (?=\S{8})
     )
     [^\s"',;&@]+
     """

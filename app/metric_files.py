@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from struct import error as StructError  # noqa: N812 - an exception, whatever its name
-from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Metric

@@ -37,7 +37,7 @@ _SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 _CALL = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60)
 _LONG = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400)
 
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 log = structlog.get_logger()
 REGISTRY = CollectorRegistry()
 

@@ -45,6 +45,11 @@ class _File(MmapedDict):
             _create(path)
         super().__init__(str(path))  # type: ignore[no-untyped-call]
 
+    def counted(self, key: str) -> float:
+        """Return the number of this key, zero for a new one; raise OSError where there is no room for it."""
+        value: float = self.read_value(key)[0]  # type: ignore[no-untyped-call]
+        return value
+
     def _init_value(self, key: str) -> None:
         if self._used + len(key.encode()) + 32 > self._capacity:
             _allocate(self._f.fileno(), self._capacity * 2)
@@ -85,7 +90,7 @@ class _Slot:
             if kind not in self._files:
                 self._files[kind] = _File(self._path.with_name(f"{kind}_{self._path.name}.db"))
             file = self._files[kind]
-            return file, file.read_value(key)[0] if file else 0.0
+            return file, file.counted(key) if file else 0.0
         except (OSError, ValueError, RuntimeError) as error:
             log.warning("some metrics of this process are not counted", error=str(error))
             self._files[kind] = None
@@ -99,7 +104,7 @@ class SharedValue:
     _slot: _Slot | None = None
     _all: list["SharedValue"] = []  # noqa: RUF012 - of the class, as the slot is
 
-    def __init__(  # noqa: PLR0913 - prometheus-client calls it so
+    def __init__(  # noqa: PLR0913, PLR0917 - prometheus-client calls it so
         self, typ: str, metric_name: str, name: str, labels: Any, told: Any, text: str, **_: Any
     ) -> None:
         self._kind, self._key = typ, mmap_key(metric_name, name, labels, told, text)
@@ -146,4 +151,4 @@ class SharedValue:
             self._file.write_value(self._key, value, 0.0)  # type: ignore[no-untyped-call]
 
 
-values.ValueClass = SharedValue  # type: ignore[assignment, misc]
+values.ValueClass = SharedValue

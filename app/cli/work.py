@@ -6,12 +6,15 @@ import sys
 from collections.abc import Callable
 
 import click
+import structlog
 
 from app import sentry, tracing
 from app.cli.common import migrated_or_exit, settings_or_exit
 from app.metric_files import share
 from app.orphan import end_with_parent
 from app.pipeline import create_pipeline
+
+log = structlog.get_logger()
 
 
 @click.command("work")
@@ -30,8 +33,11 @@ def command(drain: bool) -> None:
     migrated_or_exit(settings)
     share()
     pipeline = create_pipeline(settings)
+    log.info("pipeline starts", dx=settings.dx_base_url, pid=os.getpid())
     _on_stop(pipeline.stop)
-    if not (pipeline.drain() if drain else pipeline.run()):
+    ended = pipeline.drain() if drain else pipeline.run()
+    log.info("pipeline ended", calls_under_way=not ended)
+    if not ended:
         sentry.stop()
         tracing.stop()
         # a call that DX holds on to would hold the exit, too; its incident is in doubt and is sent again

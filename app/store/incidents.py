@@ -336,7 +336,9 @@ def counts(connection: Connection) -> dict[str, int]:
 def oldest_due(connection: Connection) -> Nanoseconds | None:
     """Return when the longest waiting of the live lane's due documents last changed; None where none is due."""
     waiting = incidents.c.due_at.is_not(None) & (incidents.c.lane == LIVE)
-    return connection.execute(select(func.min(incidents.c.updated_at)).where(waiting)).scalar_one()
+    found: Nanoseconds | None
+    found = connection.execute(select(func.min(incidents.c.updated_at)).where(waiting)).scalar_one()
+    return found
 
 
 def left_out(connection: Connection) -> int:

@@ -74,6 +74,13 @@ incidents = Table(
         postgresql_where=text("parked IS NOT NULL"),
     ),
     Index("ix_incidents_policy", "policy"),
+    Index("ix_incidents_source_id", "source", "id"),
+    Index(
+        "ix_incidents_left_out",
+        "id",
+        sqlite_where=text("action != 'upsert'"),
+        postgresql_where=text("action != 'upsert'"),
+    ),
     Index(
         "ix_incidents_open",
         "started_at",
@@ -116,6 +123,7 @@ events = Table(
     ),
     Index("ix_events_incident_id", "incident_id"),
     Index("ix_events_received_at", "received_at"),
+    Index("ix_events_source_received_at", "source", "received_at"),
 )
 
 calls = Table(
@@ -133,6 +141,7 @@ calls = Table(
     Column("duration_ms", Integer, nullable=False),
     Index("ix_calls_incident_id", "incident_id"),
     Index("ix_calls_at", "at"),
+    Index("ix_calls_at_meaning", "at", "meaning"),
 )
 
 sender = Table(
@@ -153,6 +162,32 @@ sender = Table(
     ),
     Column("purged_at", BigInteger, nullable=False, server_default="0"),
     Column("policy", Text, comment="digest of the policy last applied"),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("hour", BigInteger, primary_key=True, comment="since the epoch"),
+    Column("count", Integer, nullable=False, comment="webhooks with a wrong signature or token"),
+)
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("by", Text, nullable=False, comment="dashboard, API or command line"),
+    Column("act", Text, nullable=False),
+    Column("about", Text, nullable=False, server_default=""),
+    Index("ix_acts_about", "about"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("nonce", Text, primary_key=True, comment="of a one-time sign-in link that was used"),
+    Column("at", BigInteger, nullable=False),
 )
 
 policies = Table(

@@ -1,6 +1,7 @@
 """Counts, for the admin API, the command line and Prometheus."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from flask import Blueprint, current_app, request
 from flask.typing import ResponseReturnValue
@@ -10,12 +11,14 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine
 
+from app import metrics
 from app.clock import Clock
 from app.settings import Settings
 from app.store import events, incidents, sender
 from app.store.engine import reading
 from app.web.access import require
 from mappers.fields import SECOND
+from mappers.observation import Nanoseconds
 
 SENDER_STATES = ("running", "probing", "held", "paused")
 
@@ -33,36 +36,61 @@ def stats(connection: Connection, *, can_deliver: bool) -> dict[str, dict[str, o
 
 
 class StoreCollector(Collector):
-    """Gauges read from the store at each scrape, so every web process tells the same."""
+    """Gauges read from the store at each scrape, so every web process tells the same; then what is counted."""
 
     def __init__(self, engine: Engine, clock: Clock, settings: Settings) -> None:
-        self._engine, self._clock = engine, clock
-        self._can_deliver, self._hours = settings.can_deliver, settings.open_too_long_hours
+        self._engine, self._clock, self._settings = engine, clock, settings
+        metrics.expect(settings.sources)
 
     def collect(self) -> Iterator[Metric]:
         """Read the store once."""
         with reading(self._engine).begin() as connection:
-            counted, beat = stats(connection, can_deliver=self._can_deliver), sender.last_beat(connection)
-            left_out = incidents.left_out(connection)
-            long_ago = self._clock.wall() - int(self._hours * 3600 * SECOND)
-            too_long = incidents.count_open_since(connection, long_ago)
-        for group in ("events", "incidents"):
-            for name, value in counted[group].items():
-                metric = f"dx_bridge_{group}_{name}"
-                yield GaugeMetricFamily(metric, f"Number of {group}: {name}.", value=float(str(value)))
-        yield GaugeMetricFamily(
-            "dx_bridge_incidents_left_out", "Incidents that DX is not to hold.", value=left_out
-        )
+            gauges = [*self._counts(connection), *self._states(connection), *self._times(connection)]
+        return chain(gauges, metrics.collect())
+
+    def _counts(self, connection: Connection) -> Iterator[Metric]:
+        counted = {"events": events.counts(connection), "incidents": incidents.counts(connection)}
+        for group, values in counted.items():
+            for name, value in values.items():
+                yield _gauge(f"{group}_{name}", f"Number of {group}: {name}.", value)
+        text = "Incidents that DX is not to hold."
+        yield _gauge("incidents_left_out", text, incidents.left_out(connection))
+        long_ago = self._clock.wall() - int(self._settings.open_too_long_hours * 3600 * SECOND)
         text = "Incidents in DX that have been open for more than OPEN_TOO_LONG_HOURS."
-        yield GaugeMetricFamily("dx_bridge_incidents_open_too_long", text, value=too_long)
-        states = GaugeMetricFamily("dx_bridge_sender_state", "1 for the state it is in.", labels=["state"])
-        for state in SENDER_STATES:
-            states.add_metric([state], float(counted["sender"]["state"] == state))
-        yield states
-        help_text = "When a pipeline last gave a sign of life."
-        yield GaugeMetricFamily(
-            "dx_bridge_pipeline_last_beat_timestamp_seconds", help_text, value=beat / SECOND
+        yield _gauge("incidents_open_too_long", text, incidents.count_open_since(connection, long_ago))
+
+    def _states(self, connection: Connection) -> Iterator[Metric]:
+        now, _ = sender.load(connection, 0).shown(can_deliver=self._settings.can_deliver)
+        text = "1 for the state it is in."
+        yield _gauges("sender_state", text, "state", {state: state == now for state in SENDER_STATES})
+        text = "When a pipeline last gave a sign of life."
+        yield _gauge("pipeline_last_beat_timestamp_seconds", text, sender.last_beat(connection) / SECOND)
+
+    def _times(self, connection: Connection) -> Iterator[Metric]:
+        text = "Time since the first of the events not yet folded was received; 0 where all are."
+        yield _gauge(
+            "events_oldest_unfolded_age_seconds", text, self._age(events.oldest_unfolded(connection))
         )
+        text = "Time since the longest due document changed; 0 where none is due; without the background's."
+        yield _gauge("incidents_oldest_due_age_seconds", text, self._age(incidents.oldest_due(connection)))
+        last = events.last_received(connection, self._settings.sources)
+        text = "When the last event of a source was received; nothing for one that has sent none."
+        seconds = {name: at / SECOND for name, at in last.items()}
+        yield _gauges("source_last_event_timestamp_seconds", text, "source", seconds)
+
+    def _age(self, at: Nanoseconds | None) -> float:
+        return 0.0 if at is None else max(0, self._clock.wall() - at) / SECOND
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"dx_bridge_{name}", text, value=value)
+
+
+def _gauges(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"dx_bridge_{name}", text, labels=[label])
+    for told, value in values.items():
+        family.add_metric([told], float(value))
+    return family
 
 
 @blueprint.get("/api/v1/stats")
@@ -75,7 +103,7 @@ def api_stats() -> ResponseReturnValue:
 
 
 @blueprint.get("/metrics")
-def metrics() -> ResponseReturnValue:
+def prometheus() -> ResponseReturnValue:
     """Return the metrics in Prometheus' text format."""
     settings: Settings = current_app.extensions["settings"]
     if settings.metrics_token:
