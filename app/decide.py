@@ -99,7 +99,8 @@ def _excluded(
         kind = str(shown.fields.get("incident_type", ""))
         if kind.casefold() not in map(str.casefold, of_source.issue_types):
             return f'issue type "{kind}" does not count', ""
-    names, failures = _names(of_source, source, shown, desired), []
+    names = _names(of_source, source, shown, desired)
+    failures: list[str] = []
     for place, rule in (("", policy.include), (f"[sources.{source}] ", of_source.include)):
         if rule is not None:
             included, failure = rule.judge(names)

@@ -24,6 +24,10 @@ class PolicyUnreadableError(Exception):
     """The policy in force cannot be read by this version; the text says what to do."""
 
 
+class UnknownError(Exception):
+    """Something that is not known here; the text says what."""
+
+
 class OverrideError(Exception):
     """An operator's correction that cannot be made; the text says why."""
 

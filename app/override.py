@@ -13,7 +13,8 @@ from app.errors import OverrideError
 from app.in_force import InForce
 from app.renew import Renewal
 from app.settings import Settings
-from app.store import codec, incidents
+from app.store import acts, codec, incidents
+from app.store.acts import Act
 from app.store.incidents import LIVE, Held
 from app.view import view
 from mappers.observation import Nanoseconds
@@ -49,8 +50,11 @@ class Corrections:
             applied = self._in_force.in_transaction(connection, now)
             held = _one(connection, reference_id, source)
             override = change(codec.load_override(held.override))
-            _check(held, override)
+            _check(held, override, now)
             text = codec.dump_override(override, now, self._by)
+            acts.record(
+                connection, Act(now, self._by, "override" if text else "clear override", reference_id)
+            )
             incidents.override(connection, held.id, text)
             self._renewal.renew(connection, applied, [(replace(held, override=text), None)], LIVE)
 
@@ -68,11 +72,13 @@ def _one(connection: Connection, reference_id: str, source: str | None) -> Held:
     return incidents.lock_by_id(connection, [chosen[0].id])[0]
 
 
-def _check(held: Held, override: Override) -> None:
-    """Refuse a correction after which the incident would end before it starts."""
+def _check(held: Held, override: Override, now: Nanoseconds) -> None:
+    """Refuse a correction after which the incident would end before it starts, or that is about the future."""
     shown = view(codec.load_state(held.state or ""))
     started = shown.started_at if override.started_at is None else override.started_at
     resolved = shown.resolved_at if override.resolved_at is None else override.resolved_at
     corrected = override.started_at is not None or override.resolved_at is not None
+    if max(override.started_at or 0, override.resolved_at or 0) > now:
+        raise OverrideError("That time is yet to come.")
     if corrected and resolved is not None and resolved < started:
         raise OverrideError(f"It would end ({timestamp(resolved)}) before it starts ({timestamp(started)}).")

@@ -60,7 +60,8 @@ class Rule:
         try:
             return bool(self.compiled.matches(names)), ""
         except Exception as error:  # noqa: BLE001 - the library's own errors, and what it does not foresee
-            return True, getattr(error, "message", "") or str(error) or type(error).__name__
+            about = f": {error.item!r}" if isinstance(error, errors.LookupError) else ""
+            return True, (getattr(error, "message", "") or str(error) or type(error).__name__) + about
 
 
 def compile_rule(text: str) -> Rule:

@@ -3,13 +3,11 @@
 import sys
 
 import click
-from sqlalchemy import ColumnElement, select
 
+from app.acts import Acts
 from app.cli.common import current_or_exit, settings_or_exit
 from app.cli.inputs import instant
-from app.store import deliveries
-from app.store.incidents import BACKGROUND, LIVE
-from app.store.tables import incidents
+from app.clock import Clock
 
 
 @click.command("redeliver")
@@ -32,23 +30,14 @@ def command(
     settings = settings_or_exit()
     if source is not None and source not in settings.sources:
         raise click.BadParameter(f"is none of {', '.join(settings.sources)}", param_hint="--source")
-    where = [incidents.c.reference_id.in_(references)] if references else _selection(parked, since, source)
-    with current_or_exit(settings).begin() as connection:
-        known = set(connection.execute(select(incidents.c.reference_id).where(*where)).scalars())
-        count = deliveries.redeliver(connection, *where, lane=LIVE if references else BACKGROUND)
-    click.echo(f"{count} incidents will be sent again.")
-    if unknown := sorted(set(references) - known):
-        click.echo(f"Not known here: {', '.join(unknown)}", err=True)
+    acts = Acts(current_or_exit(settings), settings, Clock(), "command line")
+    if not references:
+        moment = None if since is None else instant(since, "--since")
+        count = acts.redeliver_all(parked=parked, since=moment, source=source)
+        click.echo(f"{count} incidents will be sent again.")
+        return
+    unknown = acts.redeliver(references)
+    click.echo(f"{len(set(references)) - len(unknown)} incidents will be sent again.")
+    if unknown:
+        click.echo(f"Not known here: {', '.join(sorted(unknown))}", err=True)
         sys.exit(1)
-
-
-def _selection(parked: bool, since: str | None, source: str | None) -> list[ColumnElement[bool]]:
-    where: list[ColumnElement[bool]] = []
-    if parked:
-        where.append(incidents.c.parked.is_not(None))
-    if since is not None:
-        moment = instant(since, "--since")
-        where.append((incidents.c.updated_at >= moment) | (incidents.c.settled_at >= moment))
-    if source is not None:
-        where.append(incidents.c.source == source)
-    return where

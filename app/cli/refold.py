@@ -2,8 +2,9 @@
 
 import click
 
+from app.acts import Acts
 from app.cli.common import current_or_exit, settings_or_exit
-from app.store import events
+from app.clock import Clock
 
 
 @click.command("refold")
@@ -13,6 +14,5 @@ def command() -> None:
     Use it after an upgrade; `dx-bridge status` counts them. The pipeline does the work.
     """
     settings = settings_or_exit()
-    with current_or_exit(settings).begin() as connection:
-        again = events.refold_problems(connection)
+    again = Acts(current_or_exit(settings), settings, Clock(), "command line").refold_all()
     click.echo(f"{again} events will be mapped again.")

@@ -113,6 +113,13 @@ def refold(connection: Connection, ids: Sequence[int]) -> None:
     connection.execute(again.values(folded=False, outcome=None, reason=None, incident_id=None))
 
 
+def refold_one(connection: Connection, event_id: int) -> bool:
+    """Mark one event as unfolded again that led to no incident; false where there is none such."""
+    led_nowhere = (events.c.id == event_id, events.c.folded, events.c.incident_id.is_(None))
+    again = update(events).where(*led_nowhere).values(folded=False, outcome=None, reason=None)
+    return connection.execute(again).rowcount == 1
+
+
 def refold_problems(connection: Connection) -> int:
     """Mark what could not be mapped as unfolded again; return how many."""
     again = (

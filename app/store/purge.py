@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection, Engine, delete, exists, select, update
 
-from app.store.tables import beats, calls, events, incidents
+from app.store.acts import HOUR
+from app.store.tables import beats, calls, events, incidents, links, refusals
 from mappers.observation import Nanoseconds
 
 _PAGE = 500
@@ -33,8 +34,9 @@ def purge_page(engine: Engine, before: Nanoseconds) -> int:
         page = connection.execute(old).all()
         _mark(connection, {row.incident_id for row in page} - {None})
         connection.execute(delete(events).where(events.c.id.in_([row.id for row in page])))
-        for table in (calls, beats):
+        for table in (calls, beats, links):
             connection.execute(delete(table).where(table.c.at < before))
+        connection.execute(delete(refusals).where(refusals.c.hour < before // HOUR))
     return len(page)
 
 

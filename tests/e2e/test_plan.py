@@ -84,7 +84,10 @@ def test_a_changed_file_changes_nothing_before_it_is_applied(bridge, sandbox):
     settled(bridge)
     assert planned(bridge) == (0, {})
     assert bridge.stop() == 0
-    configure(bridge, "[priorities]\nP1 = \"critical\"\n[incidents]\ninclude = 'priority == \"P1\"'\nretract = [\"excluded\"]\n")
+    configure(
+        bridge,
+        '[priorities]\nP1 = "critical"\n[incidents]\ninclude = \'priority == "P1"\'\nretract = ["excluded"]\n',
+    )
     bridge.start().wait_ready()
     bridge.post("pagerduty", orjson.dumps(pagerduty("Q3", priority={"summary": "P1"})))
     settled(bridge)
@@ -148,9 +151,12 @@ def test_an_apply_that_is_killed_is_brought_to_its_end_by_the_pipeline(bridge, s
 def is_killed_in_the_middle(bridge: Bridge) -> bool:
     """Start an application and kill it as soon as some incidents, and not all, are under its policy."""
     log = (bridge.folder / "apply.log").open("ab")
-    with log, subprocess.Popen(
-        bridge.command("apply"), env=bridge.environment, cwd=bridge.folder, stdout=log, stderr=log
-    ) as process:
+    with (
+        log,
+        subprocess.Popen(
+            bridge.command("apply"), env=bridge.environment, cwd=bridge.folder, stdout=log, stderr=log
+        ) as process,
+    ):
         wait_until(lambda: process.poll() is not None or counted(bridge)[0] > 0, 60, "the first page")
         process.kill()
     return counted(bridge)[1] > 0
@@ -161,7 +167,9 @@ def counted(bridge: Bridge) -> tuple[int, int]:
     table, engine = tables.incidents, connect(bridge.environment["DATABASE_URL"])
     with reading(engine).begin() as connection:
         applied = connection.execute(select(tables.sender.c.policy)).scalar_one()
-        first = connection.execute(select(tables.policies.c.digest).order_by("applied_at").limit(1)).scalar_one()
+        first = connection.execute(
+            select(tables.policies.c.digest).order_by("applied_at").limit(1)
+        ).scalar_one()
         total = connection.execute(select(func.count()).select_from(table)).scalar_one()
         now = connection.execute(select(func.count()).where(table.c.policy == applied)).scalar_one()
     engine.dispose()
@@ -177,7 +185,9 @@ def test_killed_while_it_sends_what_changed_nothing_is_lost(bridge, sandbox, loa
     for _ in range(4):
         bridge.start_pipeline()
         target = sandbox.calls()["total"] + random.randrange(5, 15)
-        wait_until(lambda goal=target: sandbox.calls()["total"] >= goal or not waits(bridge), 60, "some calls")
+        wait_until(
+            lambda goal=target: sandbox.calls()["total"] >= goal or not waits(bridge), 60, "some calls"
+        )
         killed += waits(bridge)
         bridge.kill()
     assert sandbox.calls()["total"] > before

@@ -74,7 +74,9 @@ def methods(sandbox) -> list[str]:
 
 def test_a_jira_incident_is_in_dx_and_a_task_is_not(bridge, sandbox):
     """Signed issue webhooks become `jira-<id>`, resolved when the issue is; an issue of another type is left out."""
-    tell(started(bridge), "jira", jira("issue-created"), jira("issue-updated-done"), jira("issue-created-task"))
+    tell(
+        started(bridge), "jira", jira("issue-created"), jira("issue-updated-done"), jira("issue-created-task")
+    )
     issue, task = jira("issue-created")["issue"]["id"], jira("issue-created-task")["issue"]["id"]
     assert issue != task
     [(reference, held)] = sandbox.incidents().items()
@@ -92,7 +94,11 @@ def test_a_jira_delivery_that_is_repeated_is_a_duplicate(bridge):
         answer = requests.post(url, data=body, headers=signed("jira", body) | named | headers, timeout=10)
         return answer.status_code, answer.json().get("status") or answer.json()["error"]
 
-    assert [post("one"), post("one"), post("two")] == [(202, "accepted"), (200, "duplicate"), (202, "accepted")]
+    assert [post("one"), post("one"), post("two")] == [
+        (202, "accepted"),
+        (200, "duplicate"),
+        (202, "accepted"),
+    ]
     assert post("one", **{"X-Hub-Signature": f"sha256={'0' * 64}"})[0] == 401
 
 
@@ -135,14 +141,16 @@ def test_a_broken_file_stops_the_start_with_all_its_mistakes(bridge):
     for command in ("serve", "apply"):
         result = bridge.run(command)
         assert result.returncode == 1
-        told = [line for line in result.stderr.splitlines() if "bridge.toml" in line or "BRIDGE_CONFIG" in line]
+        told = [
+            line for line in result.stderr.splitlines() if "bridge.toml" in line or "BRIDGE_CONFIG" in line
+        ]
         assert len(told) >= 5, result.stderr
     assert not (bridge.folder / "bridge.db").exists()
 
 
 def test_an_incident_that_is_included_later_goes_out_whole(bridge, sandbox):
     """Nothing is sent of an incident without priority; with one, everything known of it goes in one call."""
-    started(bridge, "[incidents]\ninclude = 'priority in [\"P1\", \"P2\"]'\n")
+    started(bridge, '[incidents]\ninclude = \'priority in ["P1", "P2"]\'\n')
     service = {"id": "PSACME1", "type": "service_reference", "summary": "Checkout API"}
     tell(bridge, "pagerduty", pagerduty("Q1", urgency="high", service=service))
     assert methods(sandbox) == []
@@ -150,7 +158,11 @@ def test_an_incident_that_is_included_later_goes_out_whole(bridge, sandbox):
     tell(bridge, "pagerduty", later)
     held = sandbox.incidents()["Q1"]
     assert held["calls"] == 1
-    assert (held["name"], held["priority"], held["started_at"]) == ("Checkout is slow", "P2", "2026-01-01T00:00:00Z")
+    assert (held["name"], held["priority"], held["started_at"]) == (
+        "Checkout is slow",
+        "P2",
+        "2026-01-01T00:00:00Z",
+    )
     assert held["services"] == [{"identifier": "checkout-api", "name": "Checkout API"}]
     assert held["metadata"]["urgency"] == "high"
 
@@ -165,7 +177,11 @@ def test_what_is_merged_or_deleted_is_retracted(bridge, sandbox):
     tell(bridge, "opsgenie", create)
     assert sandbox.incidents().keys() == {"Q1", alert}
     tell(bridge, "pagerduty", pagerduty("Q1", "resolved", 60, resolve_reason=merge))
-    tell(bridge, "opsgenie", orjson.loads((OPSGENIE / "delete.json").read_bytes()) | {"alert": deletion(create)})
+    tell(
+        bridge,
+        "opsgenie",
+        orjson.loads((OPSGENIE / "delete.json").read_bytes()) | {"alert": deletion(create)},
+    )
     assert sandbox.incidents() == {}
     assert methods(sandbox).count("incidents.delete") == 2
     tell(bridge, "pagerduty", pagerduty("Q1", "reopened", 120))
@@ -227,7 +243,9 @@ def test_two_members_with_other_files_do_not_undo_each_other(tmp_path, sandbox, 
             member.start_pipeline()
         for second in range(5):
             bodies = [
-                pagerduty(f"Q{number}", "priority_updated", second, priority={"summary": "P1"}, title=f"{second}")
+                pagerduty(
+                    f"Q{number}", "priority_updated", second, priority={"summary": "P1"}, title=f"{second}"
+                )
                 for number in range(20)
             ]
             tell(web, "pagerduty", *bodies)

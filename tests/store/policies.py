@@ -1,18 +1,22 @@
 """Random policies, webhooks of every source, and a bridge that lives through changes of policy step by step."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from app.apply import Application
 from app.config import read_config
+from app.errors import OverrideError
 from app.fold import Folder
 from app.in_force import InForce
+from app.override import Change, Corrections
 from app.plan import Plan, Planner
 from app.policy import Policy
 from app.renew import Renewal
@@ -71,6 +75,8 @@ RULES = (
 _KEYS = ("source", "kind", "urgency", "teams", "number", "incident_type", "tags", "alias", "acknowledged_at")
 _SERVICES = (*PAGERDUTY_SERVICES, "API Service", "billing", *OPSGENIE_SERVICE_IDS)
 _PRIORITIES = ("P1", "P2", "P3", "P5", "SEV-1", "SEV-3", "Highest")
+
+_KEY = (tables.incidents.c.source, tables.incidents.c.reference_id)
 
 Table = dict[str, Any]
 Held = dict[str, Table]
@@ -266,6 +272,25 @@ class Life:
         """Confirm a few calls."""
         self.deliverer.deliver()
 
+    def correct(self, random: Random) -> None:
+        """Let an operator correct some incident, in any way that is possible."""
+        with self.world.engine.begin() as connection:
+            keys = connection.execute(select(*_KEY).where(tables.incidents.c.state.is_not(None))).all()
+        if not keys:
+            return
+        settings = SimpleNamespace(policy=self.own, sources=self.sources, dx_base_url=URL)
+        operator = Corrections(self.world.engine, settings, self.clock, "test")
+        source, reference = random.choice(sorted(map(tuple, keys)))
+        times = (START - random.randrange(10**18), START + random.randrange(10**18))
+        change: Change = random.choice(
+            ({"included": True}, {"included": False}, {"started_at": times[0]}, {"resolved_at": times[1]})
+        )
+        with suppress(OverrideError):
+            if random.random() < 0.3:
+                operator.clear(reference, source)
+            else:
+                operator.add(reference, change, source)
+
     def outlive(self) -> None:
         """Let DX finish what it is at work on, and leases without a call die."""
         self.world.dx.land()
@@ -304,13 +329,35 @@ class Life:
             return policies.in_force(connection)
 
 
-def fresh(engine: Engine, create: Callable[[Engine], World], policy: Policy, told: Iterable[Told]) -> Held:
-    """Return what DX holds of a new bridge that had this policy from the beginning and got these webhooks."""
+def fresh(
+    engine: Engine,
+    create: Callable[[Engine], World],
+    policy: Policy,
+    told: Iterable[Told],
+    overrides: Mapping[tuple[str, str], str] | None = None,
+) -> Held:
+    """Return what DX holds of a new bridge that had this policy from the beginning, and got these webhooks.
+
+    Overrides, by source and vendor id, are as they are stored; they are made before anything is sent.
+    """
     empty(engine)
     life = Life(create(engine), policy)
     life.receive(told)
+    life.fold()
+    for (source, vendor_id), text in (overrides or {}).items():
+        of_one = (tables.incidents.c.source == source) & (tables.incidents.c.vendor_id == vendor_id)
+        with engine.begin() as connection:
+            connection.execute(update(tables.incidents).where(of_one).values(override=text, policy=None))
     life.rest()
     return life.held()
+
+
+def overrides_of(engine: Engine) -> dict[tuple[str, str], str]:
+    """Return all overrides as they are stored, by source and vendor id."""
+    columns = (tables.incidents.c.source, tables.incidents.c.vendor_id, tables.incidents.c.override)
+    with engine.begin() as connection:
+        rows = connection.execute(select(*columns).where(tables.incidents.c.override.is_not(None)))
+        return {(row.source, row.vendor_id): row.override for row in rows}
 
 
 def dump(engine: Engine, *, but: Iterable[str] = ()) -> dict[str, list[Table]]:

@@ -1,0 +1,87 @@
+"""What operators do, by dashboard, API or command line; every act is recorded in its own transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, select
+
+from app.clock import Clock
+from app.document import timestamp
+from app.errors import UnknownError
+from app.override import Change, Corrections
+from app.settings import Settings
+from app.store import acts, deliveries, events, sender
+from app.store.acts import Act
+from app.store.incidents import BACKGROUND, LIVE
+from app.store.tables import incidents as table
+from mappers.observation import Nanoseconds
+
+
+class Acts:
+    """Does what operators ask for; `by` tells which way they came."""
+
+    def __init__(self, engine: Engine, settings: Settings, clock: Clock, by: str) -> None:
+        self._engine, self._clock, self._by = engine, clock, by
+        self._corrections = Corrections(engine, settings, clock, by)
+
+    def pause(self) -> None:
+        """Send nothing until resumed."""
+        with self._engine.begin() as connection:
+            sender.pause(connection)
+            self._record(connection, "pause")
+
+    def resume(self) -> None:
+        """Send again, and probe at once."""
+        with self._engine.begin() as connection:
+            sender.resume(connection)
+            self._record(connection, "resume")
+
+    def redeliver(self, references: Sequence[str]) -> set[str]:
+        """Send these incidents again; return those that are not known."""
+        return set(references) - self._redeliver([table.c.reference_id.in_(references)], LIVE, references)
+
+    def redeliver_all(
+        self, *, parked: bool = False, since: Nanoseconds | None = None, source: str | None = None
+    ) -> int:
+        """Send a selection again, all of it if nothing narrows it; return how many are known."""
+        where: list[ColumnElement[bool]] = [table.c.parked.is_not(None)] if parked else []
+        if since is not None:
+            where.append((table.c.updated_at >= since) | (table.c.settled_at >= since))
+        if source is not None:
+            where.append(table.c.source == source)
+        told = {"parked": parked or None, "since": since and timestamp(since), "source": source}
+        about = " ".join(f"{key}={value}" for key, value in told.items() if value) or "all"
+        return len(self._redeliver(where, BACKGROUND, [about]))
+
+    def refold(self, event_id: int) -> None:
+        """Map an event again that led to no incident; raise UnknownError where there is none such."""
+        with self._engine.begin() as connection:
+            if not events.refold_one(connection, event_id):
+                raise UnknownError(f"No event {event_id} is waiting to be mapped again.")
+            self._record(connection, "refold", str(event_id))
+
+    def refold_all(self) -> int:
+        """Map all events again that could not be mapped; return how many."""
+        with self._engine.begin() as connection:
+            again = events.refold_problems(connection)
+            self._record(connection, "refold", "all")
+        return again
+
+    def override(self, reference_id: str, change: Change) -> None:
+        """Correct an incident; raise OverrideError where that cannot be."""
+        self._corrections.add(reference_id, change)
+
+    def clear_override(self, reference_id: str) -> None:
+        """Take the corrections of an incident back; raise OverrideError where it is not known."""
+        self._corrections.clear(reference_id)
+
+    def _redeliver(self, where: Sequence[Any], lane: int, about: Sequence[str]) -> set[str]:
+        with self._engine.begin() as connection:
+            known = set(connection.execute(select(table.c.reference_id).where(*where)).scalars())
+            deliveries.redeliver(connection, *where, lane=lane)
+            for each in about:
+                self._record(connection, "redeliver", each)
+        return known
+
+    def _record(self, connection: Connection, act: str, about: str = "") -> None:
+        acts.record(connection, Act(self._clock.wall(), self._by, act, about))

@@ -1,0 +1,126 @@
+"""Statements for people who look around: pages of incidents, one incident, the last day.
+
+Each is bounded: by an index, by a page, or by how far back it looks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, literal_column, select
+
+from app.store.acts import HOUR
+from app.store.tables import calls, events, incidents
+from mappers.observation import Nanoseconds
+
+STATES = ("open", "resolved", "due", "parked", "left_out", "overridden")
+_UPSERT: ColumnElement[str] = literal_column("'upsert'")
+_WHERE: Mapping[str, ColumnElement[bool]] = {
+    "open": incidents.c.resolved_at.is_(None) & (incidents.c.action == _UPSERT),
+    "resolved": incidents.c.resolved_at.is_not(None) & (incidents.c.action == _UPSERT),
+    "due": incidents.c.due_at.is_not(None),
+    "parked": incidents.c.parked.is_not(None),
+    "left_out": incidents.c.action != _UPSERT,
+    "overridden": incidents.c.override.is_not(None),
+}
+_LOOKED_THROUGH = 20_000
+"""How many of the newest incidents a search by name, or a filter without an index, looks through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which incidents to list: all of what is given holds; `before` is an id, the cursor."""
+
+    state: str | None = None
+    source: str | None = None
+    query: str | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+def listed(connection: Connection, selection: Selection) -> list[Row[Any]]:
+    """Return a page of incidents, the newest first.
+
+    A search finds references from their beginning, and names among the newest incidents.
+    """
+    statement = select(incidents).where(*_selected(connection, selection))
+    ordered = statement.order_by(incidents.c.id.desc()).limit(selection.limit)
+    return list(connection.execute(ordered))
+
+
+def one(connection: Connection, reference_id: str) -> Row[Any] | None:
+    """Return an incident's row, the newest where two sources have this reference."""
+    statement = select(incidents).where(incidents.c.reference_id == reference_id)
+    return connection.execute(statement.order_by(incidents.c.id.desc()).limit(1)).first()
+
+
+def events_of(connection: Connection, incident_id: int, limit: int) -> list[Row[Any]]:
+    """Return an incident's events in the order in which they came."""
+    statement = select(events).where(events.c.incident_id == incident_id).order_by(events.c.id).limit(limit)
+    return list(connection.execute(statement))
+
+
+def calls_of(connection: Connection, incident_id: int, limit: int) -> list[Row[Any]]:
+    """Return the calls to DX for an incident, the newest first."""
+    statement = select(calls).where(calls.c.incident_id == incident_id)
+    return list(connection.execute(statement.order_by(calls.c.id.desc()).limit(limit)))
+
+
+def event(connection: Connection, event_id: int) -> Row[Any] | None:
+    """Return one event."""
+    return connection.execute(select(events).where(events.c.id == event_id)).first()
+
+
+def problems(connection: Connection, limit: int) -> list[Row[Any]]:
+    """Return the newest events that could not be mapped."""
+    statement = select(events).where(events.c.outcome.in_(("unmappable", "failed")))
+    return list(connection.execute(statement.order_by(events.c.id.desc()).limit(limit)))
+
+
+def last_event(connection: Connection, source: str) -> Nanoseconds | None:
+    """Return when a source last sent anything; None for never."""
+    statement = select(func.max(events.c.received_at)).where(events.c.source == source)
+    at: Nanoseconds | None = connection.execute(statement).scalar_one()
+    return at
+
+
+def received_by_hour(connection: Connection, since: Nanoseconds) -> dict[tuple[str, int], int]:
+    """Count the events received by source and hour (since the epoch)."""
+    return _by_hour(connection, events.c.source, events.c.received_at, since)
+
+
+def calls_by_hour(connection: Connection, since: Nanoseconds) -> dict[tuple[str, int], int]:
+    """Count the calls to DX by what their answer meant, and hour (since the epoch)."""
+    return _by_hour(connection, calls.c.meaning, calls.c.at, since)
+
+
+def _by_hour(
+    connection: Connection, what: ColumnElement[str], at: ColumnElement[int], since: Nanoseconds
+) -> dict[tuple[str, int], int]:
+    hour = at.op("/")(HOUR).label("hour")
+    statement = select(what, hour, func.count()).where(at >= since).group_by(what, hour)
+    return {(name, number): count for name, number, count in connection.execute(statement)}
+
+
+def _selected(connection: Connection, selection: Selection) -> Sequence[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = []
+    if selection.state:
+        where.append(_WHERE[selection.state])
+    if selection.source:
+        where.append(incidents.c.source == selection.source)
+    if selection.before is not None:
+        where.append(incidents.c.id < selection.before)
+    if selection.query:
+        where.append(_found(connection, selection.query))
+    return where
+
+
+def _found(connection: Connection, query: str) -> ColumnElement[bool]:
+    newest = connection.execute(select(func.max(incidents.c.id))).scalar_one() or 0
+    named = (incidents.c.id > newest - _LOOKED_THROUGH) & incidents.c.desired.icontains(
+        query, autoescape=True
+    )
+    referred = incidents.c.reference_id.between(query, query + "\U0010ffff")
+    return incidents.c.id.in_(
+        select(incidents.c.id).where(named).union(select(incidents.c.id).where(referred))
+    )
