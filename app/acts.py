@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, select
 
 from app.clock import Clock
+from app.decide import Override
 from app.document import timestamp
 from app.errors import UnknownError
 from app.override import Change, Corrections
@@ -38,7 +39,7 @@ class Acts:
 
     def redeliver(self, references: Sequence[str]) -> set[str]:
         """Send these incidents again; return those that are not known."""
-        return set(references) - self._redeliver([table.c.reference_id.in_(references)], LIVE, references)
+        return set(references) - self._redeliver([table.c.reference_id.in_(references)], LIVE)
 
     def redeliver_all(
         self, *, parked: bool = False, since: Nanoseconds | None = None, source: str | None = None
@@ -51,7 +52,7 @@ class Acts:
             where.append(table.c.source == source)
         told = {"parked": parked or None, "since": since and timestamp(since), "source": source}
         about = " ".join(f"{key}={value}" for key, value in told.items() if value) or "all"
-        return len(self._redeliver(where, BACKGROUND, [about]))
+        return len(self._redeliver(where, BACKGROUND, about))
 
     def refold(self, event_id: int) -> None:
         """Map an event again that led to no incident; raise UnknownError where there is none such."""
@@ -71,15 +72,19 @@ class Acts:
         """Correct an incident; raise OverrideError where that cannot be."""
         self._corrections.add(reference_id, change)
 
-    def clear_override(self, reference_id: str) -> None:
-        """Take the corrections of an incident back; raise OverrideError where it is not known."""
-        self._corrections.clear(reference_id)
+    def put_override(self, reference_id: str, override: Override, source: str | None = None) -> None:
+        """Put this in the place of what was corrected before; raise OverrideError where that cannot be."""
+        self._corrections.put(reference_id, override, source)
 
-    def _redeliver(self, where: Sequence[Any], lane: int, about: Sequence[str]) -> set[str]:
+    def clear_override(self, reference_id: str, source: str | None = None) -> None:
+        """Take the corrections of an incident back; raise OverrideError where it is not known."""
+        self._corrections.clear(reference_id, source)
+
+    def _redeliver(self, where: Sequence[Any], lane: int, about: str = "") -> set[str]:
         with self._engine.begin() as connection:
             known = set(connection.execute(select(table.c.reference_id).where(*where)).scalars())
             deliveries.redeliver(connection, *where, lane=lane)
-            for each in about:
+            for each in [about] if about else sorted(known):
                 self._record(connection, "redeliver", each)
         return known
 

@@ -29,6 +29,12 @@ log = structlog.get_logger()
 
 UNKNOWN = Answer("not_now", "failed", "the call ended in an unforeseen error", unfinished=True)
 
+_REMEDIES = {
+    "running": "nothing: incidents reach DX",
+    "probing": "nothing: one call at a time finds out when DX is back; look at DX's status if it lasts",
+    "held": "repair what `reason` names (invalid_auth: DX_API_TOKEN) and restart; docs/operations.md",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -135,7 +141,8 @@ class Deliverer:
         if after != before:
             sender.save(connection, after)
         if after.state != before.state:
-            log.warning("sender state changed", state=after.state, was=before.state, reason=after.reason)
+            told = {"was": before.state, "reason": after.reason, "do": _REMEDIES[after.state]}
+            log.warning("sender state changed", state=after.state, **told)
         deliveries.settle(connection, call, after, self._random, now)
         if after.state == "held" and before.state != "held" and call.answer.meaning == "refused":
             deliveries.unpark(connection, after.refused)
@@ -244,9 +251,9 @@ def _report(call: Call) -> None:
     say(
         "call to DX",
         **call.claim.told,
+        **({} if answer.status is None else {"status": answer.status}),
         method=call.claim.method,
         meaning=answer.meaning,
         code=answer.code,
-        status=answer.status,
         duration_ms=call.duration_ms,
     )

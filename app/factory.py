@@ -11,11 +11,12 @@ from app import receive, request_id
 from app.clock import Clock
 from app.errors import Refusal
 from app.receive import Receiver
+from app.refused import Refused
 from app.settings import Settings
 from app.store.engine import connect
 from app.store.trouble import cause, remedy
 from app.store.wake import Notifier
-from app.web import control, health, stats, traced
+from app.web import access, api, control, dashboard, health, openapi, stats, traced
 
 THREADS = 8
 """Threads of one web process; its connections to the database are two more."""
@@ -29,6 +30,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     app.url_map.merge_slashes = False
     request_id.init(app)
     traced.init(app)
+    access.init(app, settings)
     engine = connect(settings.database_url, pool_size=THREADS + 2, impatient=True)
     clock = clock or Clock()
     registry = CollectorRegistry()
@@ -36,12 +38,15 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     app.extensions |= {
         "settings": settings,
         "engine": engine,
-        "receiver": Receiver(settings, engine, clock, Notifier(engine)),
+        "receiver": Receiver(settings, engine, clock, Notifier(engine), Refused(engine, clock)),
         "health": health.Health(engine, clock, settings.can_deliver),
         "metrics": registry,
     }
     for blueprint in (receive.blueprint, health.blueprint, stats.blueprint, control.blueprint):
         app.register_blueprint(blueprint)
+    api.init(app)
+    openapi.init(app)
+    dashboard.init(app, engine, settings, clock)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(SQLAlchemyError, _no_database)

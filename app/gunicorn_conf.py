@@ -56,7 +56,7 @@ forwarder_headers = ""
 control_socket_disable = True  # it would be shared or stolen between two bridges of one user
 
 
-def post_fork(*_: Any) -> None:
+def post_fork(_: Any, __: Any) -> None:
     """Count together with the other processes."""
     share()
 

@@ -17,7 +17,7 @@ from app.mask import Mask, error_text, mask_of
 _DETAILS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
 _FIRST = ("timestamp", "level", "event", "source", "event_id", "reference_id", "outcome", "status")
 _TIME = "%Y-%m-%d %H:%M:%SZ"
-_NOISY = {"alembic": "WARNING", "urllib3": "INFO"}
+_NOISY = {"alembic": "WARNING", "urllib3": "INFO", "opentelemetry": "ERROR"}
 
 log = structlog.get_logger()
 

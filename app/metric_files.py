@@ -10,13 +10,12 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from struct import error as StructError  # noqa: N812 - an exception, whatever its name
 
 import structlog
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from app.shared_values import SharedValue, hold
+from app.shared_values import UNUSABLE, SharedValue, hold
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "dx-bridge-metrics-"
@@ -40,7 +39,7 @@ def collect(own: CollectorRegistry) -> Iterable[Metric]:
         return list(own.collect())
     try:
         return list(MultiProcessCollector(None, str(_shared[0])).collect())  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, RuntimeError, StructError) as error:
+    except UNUSABLE as error:
         log.warning("metrics cannot be read", folder=str(_shared[0]), error=str(error))
         return []
 
@@ -92,5 +91,5 @@ def _told(what: str) -> Iterator[None]:
     """Go on after a failure of the folder, having said so."""
     try:
         yield
-    except OSError as error:
+    except UNUSABLE as error:
         log.warning(what, folder=os.environ.get(FOLDER), error=str(error))

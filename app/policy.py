@@ -55,6 +55,10 @@ class Policy:
         """Return what holds for a source; None for one that this policy does not know."""
         return self.sources.get(name) or (SourcePolicy(name) if name in MAPPERS else None)
 
+    def is_mapped(self, service: Service) -> bool:
+        """Whether the table of services names it."""
+        return service.id in self.services or service.name in self.services
+
     def identifiers(self, service: Service) -> tuple[str, ...]:
         """Return the identifiers that a service has in DX's catalog: by its id, its name, or as `unmapped` says."""
         for key in (service.id, service.name):

@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars
 from app import errors, metrics, tracing
 from app.body import read_body
 from app.clock import Clock
+from app.refused import Refused
 from app.settings import Settings, Source
 from app.store import events
 from app.store.trouble import cause, remedy
@@ -35,6 +36,7 @@ class Receiver:
     engine: Engine
     clock: Clock
     notifier: Notifier
+    refused: Refused
 
     def receive(self, name: str, request: Request) -> tuple[dict[str, str], int]:
         """Return the answer for a webhook; raise Refusal, in the order that the contract gives."""
@@ -58,6 +60,7 @@ class Receiver:
     def _verify(self, source: Source, request: Request, raw: bytes) -> None:
         secrets = [secret.reveal().encode() for secret in source.secrets]
         if not VERIFIERS[source.vendor](request.headers, raw, secrets):
+            self.refused.count(source.name)
             raise errors.not_authentic(self.settings.reject_with)
 
     def _store(self, source: Source, key: str, body: bytes) -> tuple[dict[str, str], int]:

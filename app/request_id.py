@@ -44,7 +44,8 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
     is_webhook = request.blueprint == "webhooks"
-    route = {} if is_webhook else {"method": request.method, "path": plain_path(request.path)}
+    path = request.url_rule.rule if request.url_rule else plain_path(request.path)
+    route = {} if is_webhook else {"method": request.method, "path": path}
     took = round((perf_counter() - g.begun) * 1000, 1)
     say = _loudness(response.status_code, is_webhook=is_webhook)
     say("webhook" if is_webhook else "request", **route, status=response.status_code, duration_ms=took)

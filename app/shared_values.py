@@ -7,6 +7,7 @@ add no files, and no count goes back.
 
 import fcntl
 import os
+import struct
 from errno import ENOSPC
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,8 @@ import structlog
 from prometheus_client import values
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
+UNUSABLE = (OSError, ValueError, RuntimeError, LookupError, struct.error)
+"""What a file raises that cannot be made or grow, or that is damaged."""
 _SIZE = 1 << 18
 _lock = Lock()
 
@@ -91,7 +94,7 @@ class _Slot:
                 self._files[kind] = _File(self._path.with_name(f"{kind}_{self._path.name}.db"))
             file = self._files[kind]
             return file, file.counted(key) if file else 0.0
-        except (OSError, ValueError, RuntimeError) as error:
+        except UNUSABLE as error:
             log.warning("some metrics of this process are not counted", error=str(error))
             self._files[kind] = None
             return None, 0.0

@@ -18,7 +18,7 @@ _UPSERT: ColumnElement[str] = literal_column("'upsert'")
 _WHERE: Mapping[str, ColumnElement[bool]] = {
     "open": incidents.c.resolved_at.is_(None) & (incidents.c.action == _UPSERT),
     "resolved": incidents.c.resolved_at.is_not(None) & (incidents.c.action == _UPSERT),
-    "due": incidents.c.due_at.is_not(None),
+    "due": incidents.c.due_at.is_not(None) & incidents.c.lease.is_(None),
     "parked": incidents.c.parked.is_not(None),
     "left_out": incidents.c.action != _UPSERT,
     "overridden": incidents.c.override.is_not(None),
@@ -92,6 +92,19 @@ def received_by_hour(connection: Connection, since: Nanoseconds) -> dict[tuple[s
 def calls_by_hour(connection: Connection, since: Nanoseconds) -> dict[tuple[str, int], int]:
     """Count the calls to DX by what their answer meant, and hour (since the epoch)."""
     return _by_hour(connection, calls.c.meaning, calls.c.at, since)
+
+
+def waiting(connection: Connection) -> dict[str, int]:
+    """Count what is due, parked, or could not be mapped: each is in an index of its own."""
+
+    def count(column: ColumnElement[int], where: ColumnElement[bool]) -> int:
+        return connection.execute(select(func.count(column)).where(where)).scalar_one()
+
+    return {
+        "due": count(incidents.c.id, _WHERE["due"]) + count(incidents.c.id, incidents.c.lease.is_not(None)),
+        "parked": count(incidents.c.id, _WHERE["parked"]),
+        "problems": count(events.c.id, events.c.outcome.in_(("unmappable", "failed"))),
+    }
 
 
 def _by_hour(

@@ -334,11 +334,15 @@ def counts(connection: Connection) -> dict[str, int]:
 
 
 def oldest_due(connection: Connection) -> Nanoseconds | None:
-    """Return when the longest waiting of the live lane's due documents last changed; None where none is due."""
-    waiting = incidents.c.due_at.is_not(None) & (incidents.c.lane == LIVE)
-    found: Nanoseconds | None
-    found = connection.execute(select(func.min(incidents.c.updated_at)).where(waiting)).scalar_one()
-    return found
+    """Return when the longest waiting of the live lane's due documents last changed; None where none is due.
+
+    Those with a call under way are waiting, too; they are in an index of their own.
+    """
+    due = incidents.c.due_at.is_not(None) & (incidents.c.lane == LIVE)
+    oldest = select(func.min(incidents.c.updated_at)).where(due)
+    either = (oldest.where(incidents.c.lease.is_(None)), oldest.where(incidents.c.lease.is_not(None)))
+    found = [connection.execute(each).scalar_one() for each in either]
+    return min((at for at in found if at is not None), default=None)
 
 
 def left_out(connection: Connection) -> int:

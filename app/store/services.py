@@ -2,14 +2,16 @@
 
 from collections import Counter
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, select
 
 from app.store import codec, incidents
 from app.store.engine import reading
+from app.store.tables import incidents as table
 from app.view import view
 from mappers.observation import Service
 
 _PAGE = 500
+_NEWEST = select(table.c.state).where(table.c.state.is_not(None)).order_by(table.c.id.desc()).limit(_PAGE)
 
 
 def seen(engine: Engine) -> Counter[Service]:
@@ -24,6 +26,15 @@ def seen(engine: Engine) -> Counter[Service]:
         for stored in page:
             counted.update(_named(stored.held.state))
         last = page[-1].held.id
+
+
+def recent(connection: Connection) -> tuple[Counter[Service], int]:
+    """Count the services of the newest incidents alone; return also how many incidents were looked at."""
+    states = connection.execute(_NEWEST).scalars().all()
+    counted: Counter[Service] = Counter()
+    for state in states:
+        counted.update(_named(state))
+    return counted, len(states)
 
 
 def _named(state: str | None) -> list[Service]:

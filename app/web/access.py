@@ -2,10 +2,24 @@
 
 import hmac
 
-from flask import Request
+from flask import Flask, Request, request
 
 from app.errors import Refusal
-from app.settings import Secret
+from app.settings import Secret, Settings
+
+API = "/api/v1"
+
+
+def init(app: Flask, settings: Settings) -> None:
+    """Guard everything below `/api/v1`, whether there is such a route or not; to be called before others hook in.
+
+    A cookie counts for nothing here, so no other site's page can act with a browser's sign-in.
+    """
+
+    @app.before_request
+    def guard() -> None:
+        if f"{request.path}/".startswith(f"{API}/"):
+            require(request, settings.admin_token)
 
 
 def require(request: Request, token: Secret | None) -> None:

@@ -1,10 +1,12 @@
 """/metrics: who may read them, and what they say."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app import metrics
 from app.clock import Clock
 from app.fold import Folder
 from app.policy import DEFAULT, Policy
@@ -12,7 +14,11 @@ from app.rules import compile_rule
 from app.settings import default_sources
 from mappers.fields import SECOND
 from tests.http.conftest import METRICS_TOKEN
-from tests.http.web import Site, change, pagerduty, refusal
+from tests.http.web import Site, change, opsgenie, pagerduty, refusal
+from tests.store.world import START, FakeTime
+
+WEBHOOKS = "dx_bridge_webhooks_total"
+LAST_EVENT = "dx_bridge_source_last_event_timestamp_seconds"
 
 WRONG = [
     {},
@@ -37,6 +43,25 @@ def fold(site: Site, *bodies: dict, policy: Policy = DEFAULT) -> None:
     folder = Folder(site.app.extensions["engine"], default_sources(), None, Clock(), policy)
     while folder.fold():
         pass
+
+
+def samples(site: Site) -> dict[tuple, float]:
+    """Return all samples, by name and labels."""
+    families = text_string_to_metric_families(site.client.get("/metrics").text)
+    return {
+        (each.name, *sorted(each.labels.items())): each.value for found in families for each in found.samples
+    }
+
+
+def gained(site: Site, before: dict[tuple, float]) -> dict[tuple, float]:
+    """Return by how much samples have grown."""
+    now = samples(site)
+    return {key: now[key] - before.get(key, 0) for key in now if now[key] != before.get(key, 0)}
+
+
+def labels(outcome: str, code: str = "", source: str = "pagerduty") -> tuple:
+    """Return the labels of a count of webhooks."""
+    return ("code", code), ("outcome", outcome), ("source", source)
 
 
 def test_open(site: Site) -> None:
@@ -118,3 +143,102 @@ def test_what_is_left_out_is_not_open_too_long(site: Site) -> None:
     fold(site, pagerduty("E1", urgency="low"), policy=Policy(include=compile_rule('urgency == "high"')))
     assert values(site)["dx_bridge_incidents_open_too_long"] == 0
     assert values(site)["dx_bridge_incidents_left_out"] == 1
+
+
+def test_webhooks_are_counted_by_what_was_answered(site: Site) -> None:
+    """Accepted, duplicate and refused webhooks are told apart, the refused ones by their code."""
+    before = samples(site)
+    for body in (pagerduty("01A"), pagerduty("01B"), pagerduty("01A")):
+        site.post("pagerduty", body)
+    site.post("pagerduty", b"[]")
+    site.client.post("/webhooks/pagerduty", data=b"{}")
+    told = {key[1:]: value for key, value in gained(site, before).items() if key[0] == WEBHOOKS}
+    assert told == {
+        labels("accepted"): 2,
+        labels("duplicate"): 1,
+        labels("refused", "not_json"): 1,
+        labels("refused", "not_authentic"): 1,
+    }
+
+
+def test_a_strangers_words_are_no_label(site: Site) -> None:
+    """Webhooks for sources that are not configured are counted under one name."""
+    before = samples(site)
+    for name in ("one", "two"):
+        site.client.post(f"/webhooks/{name}", data=b"{}")
+    [(key, value)] = [(key, value) for key, value in gained(site, before).items() if key[0] == WEBHOOKS]
+    assert (key[1:], value) == (labels("refused", "unknown_source", source="unknown"), 2)
+
+
+def test_counts_begin_at_zero(site: Site) -> None:
+    """What alerts look at is there before the first webhook, so that the first one is an increase."""
+    told = samples(site)
+    for source in ("pagerduty", "opsgenie", "jsm", "jira"):
+        assert (WEBHOOKS, *labels("refused", "not_authentic", source=source)) in told
+
+
+def test_time_to_accept(site: Site) -> None:
+    """Of accepted webhooks and duplicates the time is taken; refusals have none."""
+    before = samples(site)
+    site.post("pagerduty", pagerduty("01C"))
+    site.post("pagerduty", pagerduty("01C"))
+    site.post("pagerduty", b"[]")
+    change = gained(site, before)
+    name = "dx_bridge_webhook_accept_duration_seconds"
+    assert change[f"{name}_count", ("source", "pagerduty")] == 2
+    assert 0 < change[f"{name}_sum", ("source", "pagerduty")] < 2
+
+
+def test_a_failure_to_count_is_not_told_to_the_vendor(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event whose count fails is accepted all the same."""
+    monkeypatch.setattr(metrics, "_webhooks", None)
+    assert site.post("pagerduty", pagerduty("01D")).status_code == 202
+
+
+def test_last_event_of_each_source(build: Callable[..., Site], database: Path) -> None:
+    """Each source that has sent something tells when it did last."""
+    time = FakeTime()
+    site = build(time.clock())
+    site.post("pagerduty", pagerduty("01A"))
+    time.pass_by(60)
+    site.post("pagerduty", pagerduty("01B"))
+    site.post("opsgenie", opsgenie())
+    told = {key[1]: value for key, value in samples(site).items() if key[0] == LAST_EVENT}
+    assert told == {("source", name): START / SECOND + 60 for name in ("pagerduty", "opsgenie")}
+
+
+def test_age_of_the_oldest_unfolded(build: Callable[..., Site], database: Path) -> None:
+    """The age is that of the event which waits longest; without one it is zero."""
+    time, name = FakeTime(), "dx_bridge_events_oldest_unfolded_age_seconds"
+    site = build(time.clock())
+    assert values(site)[name] == 0
+    site.post("pagerduty", pagerduty("01A"))
+    time.pass_by(60)
+    site.post("pagerduty", pagerduty("01B"))
+    time.pass_by(5)
+    assert values(site)[name] == 65
+    change(site.path, "UPDATE events SET folded = 1 WHERE key = '01A'")
+    assert values(site)[name] == 5
+
+
+def test_age_of_the_oldest_due(build: Callable[..., Site], database: Path) -> None:
+    """The age is that of the due document which changed first, called about or not; background work has none."""
+    time, name = FakeTime(), "dx_bridge_incidents_oldest_due_age_seconds"
+    site = build(time.clock())
+    assert values(site)[name] == 0
+    for vendor_id, age, columns in (
+        ("in the background", 1000, {"lane": 1}),
+        ("settled", 900, {"due_at": None}),
+        ("with a call under way", 100, {"lease": "token"}),
+        ("waiting", 90, {}),
+        ("of a clock ahead", -100, {}),
+    ):
+        row = {"due_at": 0, "lane": 0, "lease": None, "source": "pagerduty", **columns}
+        row |= {"vendor_id": vendor_id, "reference_id": vendor_id, "updated_at": START - age * SECOND}
+        marks = ", ".join("?" * len(row))
+        change(site.path, f"INSERT INTO incidents ({', '.join(row)}) VALUES ({marks})", *row.values())
+    assert values(site)[name] == 100
+    change(site.path, "DELETE FROM incidents WHERE lease = 'token'")
+    assert values(site)[name] == 90
+    change(site.path, "DELETE FROM incidents WHERE vendor_id = 'waiting'")
+    assert values(site)[name] == 0

@@ -41,7 +41,7 @@ from tests.store.world import START, empty, pagerduty
 SOAK = os.environ.get("SOAK") == "1"
 EU = {"vendor": "pagerduty", "secrets_env": "PAGERDUTY_EU_WEBHOOK_SECRETS"}
 DAY = 86_400 * SECOND
-SEEDS = range(400 if SOAK else 6)
+SEEDS = range(400 if SOAK else 5)
 OF_NO_MATTER = ("applied_at", "updated_at", "lane", "action", "desired", "digest")
 """To a second application; a deletion that DX has confirmed turns into nothing to do."""
 
@@ -192,7 +192,7 @@ def test_a_prefix_is_changed_or_refused_as_a_whole(begin, spare_with, seed):
             assert dump(life.world.engine) == before
     life.rest()
     held, expected = life.held(), spare_with(applied, told)
-    assert {key: held[key] for key in expected} == expected
+    assert held == expected
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -251,18 +251,16 @@ def test_an_apply_killed_after_any_page_ends_the_same(begin, spare_with, again):
     random = Random(7)
     told, old = webhooks(random, 5, 5), policy(policy_table(random))
     new = policy(policy_table(random, retract=["excluded"]))
-    expected, page, killed = spare_with(new, told), 0, True
-    while killed:
-        page += 1
+    expected = spare_with(new, told)
+    for page in range(1, 30) if SOAK else (1, 2, 4):
         life = begin(old)
         life.receive(told)
         life.rest()
-        killed = is_killed(life, new, page)
-        if killed and again:
+        assert is_killed(life, new, page) or page > 4
+        if again:
             life.apply(new)
         life.rest()
         assert life.held() == expected
-    assert page > 3
 
 
 def is_killed(life: Life, new, page: int) -> bool:
@@ -335,15 +333,15 @@ def same(seen, _):
 
 
 VERSIONS = {"renamed": renamed, "picky": picky, "astray": astray, "same": same}
-UPGRADES = [(old, new) for old in VERSIONS for new in ("renamed", "astray", "same") if old != new]
+UPGRADES = [(old, new) for old in VERSIONS for new in ("astray", "same") if old != new]
 
 
-@pytest.mark.parametrize(("old", "new"), UPGRADES)
+@pytest.mark.parametrize("upgrade", UPGRADES, ids=" to ".join)
 @pytest.mark.parametrize("seed", range(40 if SOAK else 1))
-def test_a_changed_mapper_rebuilds_what_it_can(begin, spare_with, mapper_of_pagerduty, old, new, seed):
+def test_a_changed_mapper_rebuilds_what_it_can(begin, spare_with, mapper_of_pagerduty, upgrade, seed):
     """After apply DX holds what the new mapper always gave; a plan names each change and nothing that stays."""
-    random = Random(f"{old} {new} {seed}")
-    told, chosen = webhooks(random, 8, 2), policy(policy_table(random, retract=["excluded"]))
+    (old, new), random = upgrade, Random(f"{upgrade} {seed}")
+    told, chosen = webhooks(random, 6, 2), policy(policy_table(random, retract=["excluded"]))
     mapper_of_pagerduty(VERSIONS[old])
     life = begin(chosen)
     live(life, random, told, [])
@@ -359,11 +357,11 @@ def test_a_changed_mapper_rebuilds_what_it_can(begin, spare_with, mapper_of_page
     assert {each.reference_id for each in plan.changes.values()} == differing(before, after)
 
 
-@pytest.mark.parametrize("seed", range(40 if SOAK else 4))
+@pytest.mark.parametrize("seed", range(40 if SOAK else 2))
 def test_purged_incidents_stay(begin, spare_with, mapper_of_pagerduty, seed):
     """Of incidents whose events are purged a new mapper changes nothing, and a plan lists just those."""
     random = Random(seed)
-    told, chosen = webhooks(random, 8, 2), policy({})
+    told, chosen = webhooks(random, 6, 2), policy({})
     life = begin(chosen)
     old, new = told[: len(told) // 2], told[len(told) // 2 :]
     life.receive(replace(each, received_at=START - 200 * DAY) for each in old)

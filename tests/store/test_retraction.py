@@ -384,6 +384,22 @@ def test_a_lost_upsert_that_lands_after_a_come_back_leaves_nothing(world, retrac
     assert world.dx.incidents["Q1"] == shown(world.row("Q1").desired)
 
 
+def test_a_confirmed_deletion_in_doubt_forgets_no_key(world, retracting):
+    """Where a lost upsert may have landed after the deletion, what it had is erased when the incident comes back."""
+    world.receive("x", pagerduty("Q1", "annotated", 0, urgency="high"))
+    put(world, Policy(include=INCLUDE, retract=RETRACT.retract, metadata=("urgency",)))
+    slow, other = frozen_upsert(world, retracting), world.deliverer()
+    retracting.exclude()
+    other.claim()
+    other.call()
+    world.dx.thaw()
+    slow.settle()
+    retracting.tell("P1", urgency=None)
+    other.settle()
+    work(world)
+    assert world.dx.incidents["Q1"] == shown(world.row("Q1").desired)
+
+
 def test_an_incident_that_is_excluded_before_it_was_sent_is_never_sent(world, retracting):
     """What DX has never held needs no deletion; it is not sent, not even by a redelivery of everything."""
     retracting.include()

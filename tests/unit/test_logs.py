@@ -135,7 +135,9 @@ def test_a_terminal_shows_one_line_an_event(shown: str) -> None:
 
 def test_a_terminal_shows_places_of_exceptions(shown: str) -> None:
     """Below its line, an exception shows type, text and places."""
-    assert "    ValueError: invalid literal for int() with base 10: '…'\n      <string>:15 <module>\n" in shown
+    assert (
+        "    ValueError: invalid literal for int() with base 10: '…'\n      <string>:15 <module>\n" in shown
+    )
 
 
 def test_a_terminal_has_colours() -> None:
@@ -145,7 +147,9 @@ def test_a_terminal_has_colours() -> None:
 
 def test_a_test_runners_hook_stays() -> None:
     """A hook for exceptions of threads that somebody else has set is left alone."""
-    program = "import threading\nfrom app.logs import configure\nthreading.excepthook = print\nconfigure('INFO')\n"
+    program = (
+        "import threading\nfrom app.logs import configure\nthreading.excepthook = print\nconfigure('INFO')\n"
+    )
     program += "assert threading.excepthook is print"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
@@ -159,7 +163,9 @@ def test_nothing_of_the_extras_is_imported() -> None:
         "found = [name for name in sys.modules if name.startswith(('sentry_sdk', 'opentelemetry'))]\n"
         "assert not found, found[:5]\n"
     )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SENTRY_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SENTRY_"))
+    }
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, cwd=Path(logs.__file__).parent.parent, check=False
     )

@@ -64,7 +64,7 @@ def test_advice_stays(text: str) -> None:
         ("'NoneType' object has no attribute 'key'", "'NoneType' object has no attribute 'key'"),
         ("can't parse 'jane@example.com'", "can't parse '…'"),
         ("cannot read b'{\"event\"'", "cannot read '…'"),
-        ("unterminated \"Jane Doe", "unterminated '…'"),
+        ('unterminated "Jane Doe', "unterminated '…'"),
         ("a failure\n[SQL: INSERT]\n[parameters: ('Jane Doe',)]", "a failure"),
         ("", ""),
     ],
