@@ -15,7 +15,7 @@ from app.policy import Policy
 from app.refold import Rebuilt, Refold
 from app.renew import Renewal
 from app.settings import Source
-from app.store import deliveries, events, incidents
+from app.store import deliveries, events, incidents, policies
 from app.store.incidents import BACKGROUND
 from app.store.tables import incidents as table
 
@@ -44,6 +44,7 @@ class Application:
         Raises PolicyRefusedError, with nothing changed, where DX knows incidents by other references.
         """
         with self._engine.begin() as connection:
+            policies.seize(connection)
             if problems := list(refusals(connection, self._policy)):
                 raise PolicyRefusedError(problems)
             apply(connection, self._policy, self._clock.wall())

@@ -38,6 +38,8 @@ class Wanted:
     """Why it is left out or deleted, or kept all the same."""
     failed: str = ""
     """Which rule failed on it, and how."""
+    kept: bool = False
+    """It should not be in DX, and is kept true there only because DX holds it, or may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def decide(
         return Wanted("upsert", desired, shown, failed, failed)
     if not standing.in_dx:
         return Wanted("none", desired, shown, out.reason, failed)
-    return Wanted("delete" if out.retract else "upsert", desired, shown, out.reason, failed)
+    action: Action = "delete" if out.retract else "upsert"
+    return Wanted(action, desired, shown, out.reason, failed, kept=not out.retract)
 
 
 def _left_out(

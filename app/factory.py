@@ -42,10 +42,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
         "health": health.Health(engine, clock, settings.can_deliver),
         "metrics": registry,
     }
-    for blueprint in (receive.blueprint, health.blueprint, stats.blueprint, control.blueprint):
-        app.register_blueprint(blueprint)
+    for part in (receive, health, stats, control, openapi):
+        app.register_blueprint(part.blueprint)
     api.init(app)
-    openapi.init(app)
     dashboard.init(app, engine, settings, clock)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http_error)

@@ -53,9 +53,10 @@ def folder() -> Iterator[None]:
         yield
         return
     made: Path | None = None
+    held: int | None = None
     with _told("metrics are not counted over all processes"):
         made = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        hold(made)  # which also keeps systemd-tmpfiles from cleaning it up
+        held = hold(made)  # which also keeps systemd-tmpfiles from cleaning it up
         os.environ[FOLDER] = str(made)
         _remove_abandoned(made.parent)
     try:
@@ -64,6 +65,8 @@ def folder() -> Iterator[None]:
         if made:
             os.environ.pop(FOLDER, None)
             shutil.rmtree(made, ignore_errors=True)
+        if held is not None:
+            os.close(held)
 
 
 def _forget_ended(given: Path) -> None:

@@ -79,7 +79,8 @@ class Corrections:
 
 
 def _one(connection: Connection, reference_id: str, source: str | None) -> Held:
-    found = [each.held for each in incidents.by_reference(connection, reference_id)]
+    stored = incidents.by_reference(connection, reference_id)
+    found = [each.held for each in stored if each.held.state]
     chosen = [each for each in found if source in (None, each.key[0])]
     if not chosen:
         raise UnknownIncidentError(f"No incident {reference_id} is known here.")

@@ -50,7 +50,7 @@ class Chore:
     """Something to do every so many seconds of the steady clock."""
 
     every: float
-    do: Callable[[], None]
+    do: Callable[[], object]
     _next_at: float = 0.0
 
     def do_if_due(self, now: float) -> None:
@@ -60,13 +60,21 @@ class Chore:
             self._next_at = now + self.every
 
 
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What computes documents: from new events, and anew under another policy."""
+
+    folder: Folder
+    renewal: Renewal
+
+
 class Pipeline:
     """Folds and delivers in one process; any number of them may share a database."""
 
     def __init__(
-        self, folder: Folder, deliverer: Deliverer | None, chores: Sequence[Chore], wake: Wake, clock: Clock
+        self, workers: Workers, deliverer: Deliverer | None, chores: Sequence[Chore], wake: Wake, clock: Clock
     ) -> None:
-        self._folder, self._deliverer = folder, deliverer
+        self._folder, self._renewal, self._deliverer = workers.folder, workers.renewal, deliverer
         self._chores, self._wake, self._clock = chores, wake, clock
         self._stopping = False
         self._failures = RetryCallState(Retrying(), None, (), {})
@@ -94,8 +102,9 @@ class Pipeline:
         for chore in self._chores:
             chore.do_if_due(self._clock.steady())
         folded = self._folder.fold() > 0
+        renewed = self._renewal.page()
         delivered = self._deliverer.turn() if self._deliverer else False
-        return folded or delivered
+        return folded or renewed or delivered
 
     def _guarded(self, step: Callable[[], bool]) -> bool | None:
         """Do a step; when the database fails (or the policy in it), say so once, wait, longer each time, and return None."""
@@ -122,6 +131,8 @@ class Pipeline:
                 return
 
     def _has_work(self) -> bool:
+        if self._renewal.look():
+            return True
         return self._deliverer is not None and self._deliverer.has_work()
 
     def _finish(self) -> bool:
@@ -189,11 +200,10 @@ def create_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
         Chore(PURGE_LOOK_SECONDS, purge.look),
         Chore(0, purge.page),
         Chore(RENEWAL_LOOK_SECONDS, renewal.look),
-        Chore(0, renewal.page),
     ]
     if deliverer:
         chores.append(Chore(LEASES_SECONDS, deliverer.free_dead_leases))
-    return Pipeline(folder, deliverer, chores, watch(engine), clock)
+    return Pipeline(Workers(folder, renewal), deliverer, chores, watch(engine), clock)
 
 
 def _create_deliverer(settings: Settings, engine: Engine, clock: Clock) -> Deliverer | None:

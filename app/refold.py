@@ -87,10 +87,10 @@ class Refold:
         if failed := next((each for _, each in mapped if each.outcome in PROBLEMS), None):
             return Rebuilt(stored, state, f"an event of it cannot be mapped any more: {failed.reason}")
         states = [each.state for _, each in mapped if each.state and each.key == stored.held.key]
-        if not states:
-            return Rebuilt(stored, state, "no stored event leads to it any more")
         others = ((event, each) for event, each in mapped if each.key != stored.held.key)
         astray = tuple(filter(None, (self._astray(*other) for other in others)))
+        if not states:
+            return Rebuilt(stored, state, "no stored event leads to it any more", astray)
         return Rebuilt(stored, reduce(merge, states), astray=astray)
 
     def _map(self, event: StoredEvent) -> Mapped:

@@ -64,16 +64,18 @@ class Renewal:
         self._in_force, self._clock = in_force, clock
         self._under_way = False
 
-    def look(self) -> None:
-        """Notice that a policy was applied."""
+    def look(self) -> bool:
+        """Tell whether there are incidents to renew, since a policy was applied or one was left undecided."""
         with reading(self._engine).begin() as connection:
             applied = self._in_force.now(connection)
             self._under_way = bool(incidents.stale(connection, applied.digest, 1))
+        return self._under_way
 
-    def page(self) -> None:
-        """Renew one page, when there is one."""
+    def page(self) -> bool:
+        """Renew one page, when there is one; tell whether there was."""
         if self._under_way:
             self._under_way = self.renew_page() > 0
+        return self._under_way
 
     def renew_page(self) -> int:
         """Renew some incidents in one short transaction; return how many."""

@@ -85,26 +85,21 @@ def claim(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    rows = connection.execute(statement).all()
-    claims = [_claim(row, destination, probe=probe) for row in rows]
-    for row, each in zip(rows, claims, strict=True):
-        moved = (
-            {}
-            if row.destination == destination
-            else {
-                "settled": None,
-                "settled_document": None,
-                "without_metadata": None,
-                "destination": destination,
-            }
-        )
+    claims = []
+    for row in connection.execute(statement).all():
+        moved = {} if row.destination == destination else {**_NOTHING_THERE, "destination": destination}
+        if row.destination not in (None, destination) and (row.kept or row.action == "delete"):
+            connection.execute(update(incidents).where(incidents.c.id == row.id).values(**moved, **_SPARED))
+            continue
+        each = _claim(row, destination, probe=probe)
+        claims.append(each)
         sent = " ".join(sorted({*_ever_sent(row), *(each.body if each.method == UPSERT else ())}))
         values = {
+            **moved,
             "lease": each.lease,
             "in_doubt": each.doubt + 1,
             "ever_sent": sent,
             "tried_at": now,
-            **moved,
         }
         connection.execute(update(incidents).where(incidents.c.id == row.id).values(**values))
     return claims
@@ -135,6 +130,12 @@ def awaited(connection: Connection, confirmed: Iterable[Call]) -> list[Awaited]:
     ]
 
 
+_NOTHING_THERE = {"settled": None, "settled_document": None, "without_metadata": None, "in_doubt": 0}
+"""Of another destination than the one that was delivered to."""
+_SPARED = {"action": "none", "due_at": None, "parked": None, "suspect": False, "policy": None}
+"""DX was to be told only as it held the incident, and it does not: nothing is sent until that is decided anew."""
+
+
 def lock_for_settling(connection: Connection, claims: Iterable[Claim]) -> None:
     """Lock all that settling may touch, in the order in which folds lock; SQLite has one writer anyway."""
     if connection.dialect.name != "postgresql":
@@ -150,9 +151,11 @@ def settle(
     """Record a call, and let its answer decide about its incident; `sender` has learnt from it already."""
     row = _locked(connection, call.claim)
     if row.lease == call.claim.lease:
-        values = _verdict(row, call, held=sender.state == "held")
+        values = _spared(row, _verdict(row, call, held=sender.state == "held"))
     else:
-        values = {"in_doubt": row.in_doubt + 1, **_again(row)}
+        late = call.claim.body if call.claim.method == UPSERT else ()
+        sent = " ".join(sorted({*_ever_sent(row), *late}))
+        values = {"in_doubt": row.in_doubt + 1, "ever_sent": sent, **_again(row)}
     connection.execute(update(incidents).where(incidents.c.id == row.id).values(**values))
     connection.execute(insert(calls).values(**_history(call, row)))
     if call.answer.meaning in ("confirmed", "refused"):
@@ -163,7 +166,7 @@ def give_back(connection: Connection, unused: Claim) -> None:
     """End a claim under which nothing was sent, as if it had not been."""
     row = _locked(connection, unused)
     if row.lease == unused.lease:
-        values = {"lease": None, "in_doubt": _doubt_before(row, unused)}
+        values = _spared(row, {"lease": None, "in_doubt": _doubt_before(row, unused)})
         connection.execute(update(incidents).where(incidents.c.id == row.id).values(**values))
 
 
@@ -189,14 +192,15 @@ def redeliver(connection: Connection, *where: Any, lane: int) -> int:
 
     What was sent is in doubt, since somebody doubts that DX holds it.
     """
-    sent = incidents.c.settled.is_not(None) | (incidents.c.in_doubt > 0)
+    sent = incidents.c.settled_document.is_not(None) | (incidents.c.in_doubt > 0)
     again = {
         "due_at": 0,
         "parked": None,
         "in_doubt": incidents.c.in_doubt + case((sent, 1), else_=0),
         "lane": lane,
     }
-    known = (incidents.c.desired.is_not(None), incidents.c.action != "none")
+    gone = incidents.c.action == "none", (incidents.c.action == "delete") & ~sent
+    known = (incidents.c.desired.is_not(None), ~or_(*gone))
     statement = update(incidents).where(*known, *where).values(**again)
     return connection.execute(statement).rowcount
 
@@ -240,15 +244,14 @@ def _heal(connection: Connection, now: Nanoseconds) -> None:
 
 
 def _claim(row: Row[Any], destination: str, *, probe: bool) -> Claim:
+    doubt = row.in_doubt if row.destination == destination else 0
     if row.action == "delete":
-        body = codec.load_deletion(row.desired)
-        return Claim(
-            row.id, uuid4().hex, row.digest, row.desired, DELETE, body, row.in_doubt, probe, row.source
-        )
-    body = request(codec.load_document(row.desired), _ever_sent(row))
+        method, body = DELETE, codec.load_deletion(row.desired)
+    else:
+        method, body = UPSERT, request(codec.load_document(row.desired), _ever_sent(row))
     if row.without_metadata == row.digest and row.destination == destination:
         body.pop("metadata", None)
-    return Claim(row.id, uuid4().hex, row.digest, row.desired, UPSERT, body, row.in_doubt, probe, row.source)
+    return Claim(row.id, uuid4().hex, row.digest, row.desired, method, body, doubt, probe, row.source)
 
 
 def _ever_sent(row: Row[Any]) -> frozenset[str]:
@@ -306,6 +309,13 @@ def _confirmed(row: Row[Any], call: Call) -> dict[str, object]:
 def _again(row: Row[Any]) -> dict[str, object]:
     """Have what is wanted sent again; where nothing is, have that decided anew: DX may hold the incident now."""
     return {"policy": None} if row.action == "none" else {"due_at": 0}
+
+
+def _spared(row: Row[Any], values: dict[str, object]) -> dict[str, object]:
+    """Send an incident no more that was kept only for a doubt, once the doubt is gone and DX never took it."""
+    gone = not values.get("in_doubt", row.in_doubt) and row.settled_document is None
+    confirmed = "settled" in values
+    return values | _SPARED if row.kept and gone and not confirmed else values
 
 
 def _doubt_before(row: Row[Any], claimed: Claim) -> int:

@@ -128,6 +128,11 @@ def refold_problems(connection: Connection) -> int:
     return connection.execute(again).rowcount
 
 
+def count_unfolded(connection: Connection) -> int:
+    """Count the events not yet folded."""
+    return connection.execute(select(func.count(events.c.id)).where(~events.c.folded)).scalar_one()
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """Count events received, unfolded, and of no use so far."""
 
@@ -136,6 +141,6 @@ def counts(connection: Connection) -> dict[str, int]:
 
     return {
         "received": count(),
-        "unfolded": count(~events.c.folded),
+        "unfolded": count_unfolded(connection),
         "unmappable": count(events.c.outcome.in_(PROBLEMS)),
     }

@@ -152,10 +152,11 @@ def sources(connection: Connection) -> set[str]:
 
 
 def renamed(connection: Connection, source: str, prefix: str) -> int:
-    """Count the incidents of a source that are in DX, or may be, under a reference with another prefix."""
+    """Count the incidents of a source that are in DX, or may be, or are about to be, under another prefix."""
     in_dx = incidents.c.settled_document.is_not(None) | (incidents.c.in_doubt > 0)
+    known = in_dx | incidents.c.due_at.is_not(None)
     other = incidents.c.reference_id != literal(prefix) + incidents.c.vendor_id
-    return _count(connection, incidents.c.source == source, in_dx, other)
+    return _count(connection, incidents.c.source == source, known, other)
 
 
 def stale(connection: Connection, policy: str, limit: int) -> list[int]:
@@ -285,6 +286,7 @@ def renew(
             **{name: bindparam(f"new_{name}") for name in _CHANGED},
             parked=None,
             attempts=0,
+            suspect=incidents.c.suspect & (bindparam("new_action") != "none"),
             lane=case(
                 (incidents.c.due_at.is_not(None) & (incidents.c.lane < lane), incidents.c.lane), else_=lane
             ),
@@ -293,7 +295,7 @@ def renew(
         connection.execute(everything, [_changed(each, destination) for each in changed])
 
 
-_TOLD = ("state", "policy", "reason", "started_at", "resolved_at")
+_TOLD = ("state", "policy", "reason", "kept", "started_at", "resolved_at")
 _CHANGED = ("action", "reference_id", "desired", "digest", "due_at")
 
 
@@ -305,6 +307,7 @@ def _told(renewed: Renewed) -> dict[str, object]:
     wanted = renewed.wanted
     return _bare(renewed) | {
         "new_reason": wanted.reason or None,
+        "new_kept": wanted.kept,
         "new_started_at": wanted.shown.started_at,
         "new_resolved_at": wanted.shown.resolved_at,
     }
@@ -327,10 +330,16 @@ def counts(connection: Connection) -> dict[str, int]:
     stands = (incidents.c.action == "upsert", incidents.c.settled == incidents.c.digest)
     return {
         "total": _count(connection),
-        "due": _count(connection, incidents.c.due_at.is_not(None)),
+        "due": count_due(connection),
         "parked": _count(connection, incidents.c.parked.is_not(None)),
         "delivered": _count(connection, *stands, incidents.c.in_doubt == 0),
     }
+
+
+def count_due(connection: Connection) -> int:
+    """Count what is due; what has a call under way is in an index of its own."""
+    either = (incidents.c.lease.is_(None), incidents.c.lease.is_not(None))
+    return sum(_count(connection, incidents.c.due_at.is_not(None), each) for each in either)
 
 
 def oldest_due(connection: Connection) -> Nanoseconds | None:

@@ -48,6 +48,9 @@ incidents = Table(
     Column("parked", Text, comment="DX's words for refusing `desired`"),
     Column("override", Text),
     Column("reason", Text, comment="why DX is not to hold it, or holds it all the same"),
+    Column(
+        "kept", Boolean, nullable=False, server_default=false(), comment="in DX only as it is there already"
+    ),
     Column("started_at", BigInteger),
     Column("resolved_at", BigInteger),
     Column("events_purged", Boolean, nullable=False, server_default=false(), comment="no re-fold any more"),

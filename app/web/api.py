@@ -10,12 +10,14 @@ from app.store.engine import reading
 from app.web import api_incidents
 from app.web.access import API
 from app.web.api_answers import IncidentDetail, IncidentPage
-from app.web.api_input import acting, body, invalid, load, query, told, unknown
+from app.web.api_input import UNKNOWN, acting, body, invalid, load, query, told, unknown
 from app.web.api_schemas import SELECTIONS, IncidentsQuery, OverrideBody, SourceQuery
 from mappers.observation import Nanoseconds
 
 blueprint = Blueprint("api", __name__, url_prefix=API)
 _INCIDENTS, _SOURCE, _OVERRIDE = IncidentsQuery(), SourceQuery(), OverrideBody()
+_SELECTING = [name for schema in SELECTIONS for name in schema.fields]
+_SAY_WHICH = "Say which: references, all, or one or more of parked, since and source."
 _PAGE, _DETAIL = IncidentPage(), IncidentDetail()
 
 
@@ -24,6 +26,7 @@ class Reference(BaseConverter):
 
     part_isolating = False
     regex = r"[^\x00-\x1f\x7f]+?"
+    PATTERN = r"^[^\x00-\x1f\x7f]+$"
 
 
 class RowId(BaseConverter):
@@ -104,13 +107,12 @@ def redeliver() -> ResponseReturnValue:
     if len(chosen) > 1:
         raise invalid("references, all, and the three of parked, since and source exclude each other.")
     if not chosen:
-        every = [name for schema in SELECTIONS for name in schema.fields]
-        raise invalid(told({key: ["Unknown field."] for key in given} or {"body": ["Says not which"]}, every))
+        raise invalid(told({key: [UNKNOWN] for key in given}, _SELECTING) if given else _SAY_WHICH)
     selection = load(chosen[0], given)
     if "references" in selection:
         return _redeliver(selection["references"])
     selection.pop("all", None)
-    return {"status": "accepted", "incidents": _redeliver_all(**selection), "unknown": []}, 202
+    return {"status": "accepted", "incidents": _redeliver_all(**selection), "unknown_references": []}, 202
 
 
 @blueprint.post("/events/<row:event_id>/refold")
@@ -126,8 +128,8 @@ def _redeliver(references: list[str]) -> ResponseReturnValue:
         missing = acts.redeliver(references)
     known = len(set(references) - missing)
     if not known:
-        raise unknown(f"No incident {sorted(missing)[0][:100]} is known here.")
-    return {"status": "accepted", "incidents": known, "unknown": sorted(missing)}, 202
+        raise unknown(f"No incident {min(missing)[:100]} is known here.")
+    return {"status": "accepted", "incidents": known, "unknown_references": sorted(missing)}, 202
 
 
 def _redeliver_all(parked: bool = False, since: Nanoseconds | None = None, source: str | None = None) -> int:

@@ -17,7 +17,8 @@ from app.rules import nearest
 from app.webhook import NotJSONError, parse
 
 LARGEST_BODY = 64 * 1024
-_UNKNOWN = "Unknown field."
+UNKNOWN = "Unknown field."
+"""What marshmallow says of a key that a schema does not have."""
 _MOST_TOLD = 3
 
 
@@ -73,7 +74,7 @@ def told(messages: Any, known: Iterable[str]) -> str:
 
 
 def _said(place: str, message: str, known: tuple[str, ...]) -> str:
-    if message == _UNKNOWN:
+    if message == UNKNOWN:
         hint = nearest(place, known).rstrip("?") or f"; known are {', '.join(known)}"
         return f"{place[:60]!r} is not known here{hint}"
     return f"{place[:60]}: {message.rstrip('.')}"
@@ -97,7 +98,9 @@ def acting() -> Iterator[Acts]:
         raise unknown(str(error)) from None
     except AmbiguousError as error:
         names = ", ".join(error.sources)
-        raise Refusal(409, "ambiguous", f"Several sources have it: add ?source= with one of {names}.") from None
+        raise Refusal(
+            409, "ambiguous", f"Several sources have it: add ?source= with one of {names}."
+        ) from None
     except OverrideError as error:
         raise invalid(str(error)) from None
     except PolicyUnreadableError as error:

@@ -67,8 +67,8 @@ class Moment(fields.Field[Nanoseconds]):
 class IncidentsQuery(Given):
     """Which incidents to list; all of what is given holds."""
 
-    state = fields.String(validate=validate.OneOf(STATES), metadata={"description": "What holds of them."})
-    source = Line(100, metadata={"description": "Where they came from."})
+    state = fields.String(validate=validate.OneOf(STATES))
+    source = Line(100)
     q = Line(200)
     limit = Whole(load_default=50, validate=validate.Range(1, 200))
     cursor = Line(100)
@@ -103,13 +103,13 @@ class RedeliverReferences(Given):
 class RedeliverAll(Given):
     """Every incident."""
 
-    all = Flag(required=True, validate=validate.Equal(True))
+    all = Flag(required=True, validate=validate.Equal(comparable=True))
 
 
 class RedeliverSelection(Given):
     """Incidents of which all of this holds; at least one of the three."""
 
-    parked = Flag(validate=validate.Equal(True))
+    parked = Flag(validate=validate.Equal(comparable=True))
     since = Moment()
     source = Line(100)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 import requests
+from structlog.contextvars import bind_contextvars, get_contextvars
 
 from tests.harness import ADMIN_TOKEN, DX_TOKEN, SECRETS, Bridge, signed
 from tests.http.conftest import METRICS_TOKEN, NOWHERE
@@ -217,6 +218,16 @@ def test_another_id_is_replaced(site: Site, given: str | None) -> None:
     """Any other is replaced by a new one, which is answered."""
     headers = {} if given is None else {"X-Request-Id": given}
     assert re.fullmatch("[0-9a-f]{32}", site.client.get("/healthz", headers=headers).headers["X-Request-Id"])
+
+
+def test_what_a_thread_had_before_is_gone(site: Site) -> None:
+    """A request begins without what was bound in its thread, and leaves nothing of its own behind."""
+    bind_contextvars(event_id="of-another", left="over")
+    seen: list[dict] = []
+    site.app.before_request(lambda: seen.append(get_contextvars()))
+    assert site.post("pagerduty", pagerduty("01ABC")).status_code == 202
+    assert [set(each) for each in seen] == [{"request_id"}]
+    assert get_contextvars() == {}
 
 
 def test_errors_have_an_id(site: Site) -> None:

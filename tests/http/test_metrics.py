@@ -1,9 +1,12 @@
 """/metrics: who may read them, and what they say."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import metrics
@@ -13,10 +16,14 @@ from app.policy import DEFAULT, Policy
 from app.rules import compile_rule
 from app.settings import default_sources
 from mappers.fields import SECOND
+from tests.harness import ROOT
 from tests.http.conftest import METRICS_TOKEN
 from tests.http.web import Site, change, opsgenie, pagerduty, refusal
 from tests.store.world import START, FakeTime
 
+ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
+DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
+DOCS = ROOT / "docs" / "metrics.md"
 WEBHOOKS = "dx_bridge_webhooks_total"
 LAST_EVENT = "dx_bridge_source_last_event_timestamp_seconds"
 
@@ -242,3 +249,86 @@ def test_age_of_the_oldest_due(build: Callable[..., Site], database: Path) -> No
     assert values(site)[name] == 90
     change(site.path, "DELETE FROM incidents WHERE vendor_id = 'waiting'")
     assert values(site)[name] == 0
+
+
+def test_slow_counts_are_not_taken_at_each_scrape(build: Callable[..., Site], database: Path) -> None:
+    """Where counting takes long, whole tables are counted again after a hundred times as long; what waits, always."""
+    time = FakeTime()
+
+    def slow() -> float:
+        time.steady += 1
+        return time.steady
+
+    site = build(Clock(lambda: time.wall, slow))
+    site.post("pagerduty", pagerduty("01A"))
+    assert values(site)["dx_bridge_events_received"] == 1
+    site.post("pagerduty", pagerduty("01B"))
+    told = values(site)
+    assert (told["dx_bridge_events_received"], told["dx_bridge_events_unfolded"]) == (1, 2)
+    time.pass_by(200)
+    assert values(site)["dx_bridge_events_received"] == 2
+
+
+def exported(site: Site) -> dict[str, str]:
+    """Return the type of each metric that is exported, by the name that Prometheus shows."""
+    told = re.findall(r"^# TYPE (\S+) (\S+)$", site.client.get("/metrics").text, re.MULTILINE)
+    return dict(told)
+
+
+def series(site: Site) -> set[str]:
+    """Return all names that an expression may use."""
+    parts = {"histogram": ("_bucket", "_sum", "_count")}
+    return {name + part for name, kind in exported(site).items() for part in parts.get(kind, ("",))}
+
+
+def expressions() -> dict[str, list[str]]:
+    """Return the expressions of the alerts and of the dashboard."""
+    rules = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    shown = [target["expr"] for panel in panels for target in panel["targets"]]
+    return {"alerts": [rule["expr"] for rule in rules], "dashboard": shown}
+
+
+@pytest.mark.parametrize("where", ["alerts", "dashboard"])
+def test_expressions_name_what_is_exported(site: Site, where: str) -> None:
+    """Each metric in the alerts and in the dashboard is exported, and each expression has one."""
+    for expression in expressions()[where]:
+        named = re.findall(r"\b(?:dx_bridge_\w+|up)\b", expression)
+        assert named
+        assert set(named) <= series(site) | {"up"}
+
+
+@pytest.mark.parametrize("where", ["alerts", "dashboard"])
+def test_expressions_name_labels_that_there_are(site: Site, where: str) -> None:
+    """Each label that an expression selects or groups by is one of that metric's."""
+    own = (collector._labelnames for collector in metrics.REGISTRY._collector_to_names)
+    told = {label for key in samples(site) for label, _ in key[1:]}.union({"le", "job"}, *own)
+    for expression in expressions()[where]:
+        used = re.findall(r"(\w+)\s*(?:=~|!=|=)\s*\"", expression)
+        for group in re.findall(r"\bby \(([^)]*)\)", expression):
+            used += re.split(r",\s*", group)
+        assert set(used) <= told
+
+
+def test_each_metric_is_documented(site: Site) -> None:
+    """docs/metrics.md has a row for each exported metric, and none for another."""
+    assert set(re.findall(r"^\| `(dx_bridge_\w+)` \|", DOCS.read_text(), re.MULTILINE)) == set(exported(site))
+
+
+def test_each_alert_is_explained() -> None:
+    """Each alert says what is wrong and what to do, and links to its section, and each section has its alert."""
+    rules = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
+    sections = re.findall(r"^### (DxBridge\w+)$", DOCS.read_text(), re.MULTILINE)
+    assert [rule["alert"] for rule in rules] == sections
+    for rule in rules:
+        assert rule["labels"]["severity"] in {"page", "ticket"}
+        assert rule["annotations"].keys() == {"summary", "do", "runbook"}
+        assert rule["annotations"]["runbook"] == f"docs/metrics.md#{rule['alert'].lower()}"
+
+
+def test_names_follow_the_conventions(site: Site) -> None:
+    """Only counters end in `_total`, but for one gauge of long standing; histograms end in their unit."""
+    for name, kind in exported(site).items():
+        assert name.startswith("dx_bridge_")
+        assert name.endswith("_total") == (kind == "counter" or name == "dx_bridge_incidents_total")
+        assert name.endswith("_seconds") or kind != "histogram"

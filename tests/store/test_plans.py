@@ -82,9 +82,20 @@ def settle_one(connection):
     deliveries.settle(connection, Call(claim, CONFIRMED.answer, START, 1), Sender(), None, START)
 
 
+def awaited(connection):
+    claims = deliveries.claim(connection, 2, URL, START, probe=False)
+    deliveries.awaited(connection, [Call(each, CONFIRMED.answer, START, 1) for each in claims])
+
+
 ID = "incidents_pkey|USING INTEGER PRIMARY KEY"
 KEY = "uq_incidents_source_vendor_id|sqlite_autoindex_incidents_1"
 STATEMENTS = {
+    "oldest due": (incidents.oldest_due, "ix_incidents_due"),
+    "how many due": (incidents.count_due, "ix_incidents_due"),
+    "oldest unfolded": (events.oldest_unfolded, "ix_events_unfolded"),
+    "how many unfolded": (events.count_unfolded, "ix_events_unfolded"),
+    "last received": (lambda c: events.last_received(c, ["old", "none"]), "ix_events_source_received_at"),
+    "awaited": (awaited, "ix_events_incident_id"),
     "unfolded": (lambda c: events.unfolded(c, 100), "ix_events_unfolded"),
     "unfolded, locked": (lambda c: events.unfolded(c, 100, lock=True), "ix_events_unfolded"),
     "is due": (lambda c: deliveries.is_due(c, START + 1), "ix_incidents_due"),

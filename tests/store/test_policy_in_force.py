@@ -16,6 +16,7 @@ from app.rules import compile_rule
 from app.settings import Source, default_sources
 from app.store import codec, incidents, policies, tables
 from tests.store.dx import BUSY, REFUSED
+from tests.store.test_counterexamples import is_blocked
 from tests.store.threads import at_once
 from tests.store.world import START, URL, World, pagerduty
 
@@ -49,6 +50,7 @@ def bring(world: World, policy: Policy, destination: str | None = URL) -> None:
 def put(world: World, policy: Policy) -> None:
     """Bring a policy into force."""
     with world.engine.begin() as connection:
+        policies.seize(connection)
         apply(connection, policy, world.time.wall)
 
 
@@ -145,6 +147,23 @@ def test_members_that_start_at_once_agree(world, monkeypatch):
     at_once(4, work)
     given = {priority(world, f"Q{number}") for number in range(16)}
     assert given == ({"loud"} if in_force(world) == digest(LOUD) else {"quiet"})
+
+
+def test_a_member_that_comes_second_takes_the_first_ones_policy(postgres_engine, world_of):
+    """On PostgreSQL a member that finds none, and waits for another that is putting one in force, works with that."""
+    world, begun = world_of(postgres_engine), Event()
+
+    def work(number):
+        if number:
+            begun.wait(10)
+        with postgres_engine.begin() as connection:
+            applied = InForce(QUIET if number else LOUD).in_transaction(connection, START)
+            begun.set()
+            assert number or any(is_blocked(postgres_engine) for _ in range(5000))
+            return applied.digest
+
+    assert at_once(2, work) == [digest(LOUD)] * 2
+    assert in_force(world) == digest(LOUD)
 
 
 def test_a_restarted_member_keeps_to_the_policy_in_force(world):

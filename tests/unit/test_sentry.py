@@ -192,6 +192,29 @@ def fail(log: Any) -> None:
         log.exception("a bug")
 
 
+def test_one_exception_is_reported_once(kept: Kept) -> None:
+    """An exception that is logged on its way and again at the end makes one event."""
+    log, error = structlog.get_logger(), RuntimeError("the end")
+    for words in ("on its way", "at the end"):
+        log.error(words, exc_info=error)
+    assert len(kept.events()) == 1
+
+
+def test_variables_are_not_even_collected(
+    settings: Settings, kept_logging: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames have no variables and no source lines before anything is scrubbed."""
+    monkeypatch.setattr(sentry, "scrubber", lambda _: lambda event, _hint: event)
+    transport = Kept()
+    logs.configure("INFO", settings.secrets())
+    sentry.start(settings, transport)
+    fail(structlog.get_logger())
+    sentry_sdk.get_client().close()
+    sentry_sdk.get_global_scope().set_client(None)
+    frames = transport.events()[0]["exception"]["values"][0]["stacktrace"]["frames"]
+    assert {"vars", "context_line"}.isdisjoint({key for frame in frames for key in frame})
+
+
 def test_uncaught_exceptions_are_reported(kept: Kept) -> None:
     """What ends a process is reported, too."""
     error = RuntimeError("the end")

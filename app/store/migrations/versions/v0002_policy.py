@@ -22,6 +22,13 @@ def upgrade() -> None:
     )
     for column in (
         sa.Column("reason", sa.Text(), comment="why DX is not to hold it, or holds it all the same"),
+        sa.Column(
+            "kept",
+            sa.Boolean(),
+            nullable=False,
+            server_default=sa.false(),
+            comment="in DX only as it is there already",
+        ),
         sa.Column("started_at", sa.BigInteger()),
         sa.Column("resolved_at", sa.BigInteger()),
         sa.Column(

@@ -1,45 +1,72 @@
-// Loads the page again every few seconds and puts in place what has changed; without it, reload by hand.
+// Loads the page again every few seconds and changes in place what is different, node by node: focus, scroll,
+// selection, open details and typed text stay. Without it, reload by hand.
 (() => {
   "use strict";
-  const main = document.getElementById("main");
-  const seconds = Number(main.dataset.refresh);
+  const live = document.getElementById("live");
+  const seconds = Number(live.dataset.refresh);
   if (!seconds) return;
 
-  const isBusy = () => {
-    const active = document.activeElement;
-    const editing = active && main.contains(active) && active.matches("input:not([readonly]), select, textarea");
-    return document.hidden || editing || !window.getSelection().isCollapsed;
+  // What stands for the same thing in both pages: no button takes the place of another under somebody's finger.
+  const telling = ["id", "data-key", "href", "action", "name", "value"];
+  const keyOf = (node) => node.nodeName + telling.map((name) => node.getAttribute?.(name) ?? "").join(" ");
+
+  const alignAttributes = (shown, fresh) => {
+    for (const { name } of [...shown.attributes]) {
+      if (name !== "open" && !fresh.hasAttribute(name)) shown.removeAttribute(name);
+    }
+    for (const { name, value } of fresh.attributes) {
+      if (name !== "open" && shown.getAttribute(name) !== value) shown.setAttribute(name, value);
+    }
   };
 
-  const openDetails = () => [...main.querySelectorAll("details[open][id]")].map((each) => each.id);
+  const align = (shown, fresh) => {
+    if (shown.isEqualNode(fresh)) return;
+    if (shown.nodeType === Node.ELEMENT_NODE) {
+      alignAttributes(shown, fresh);
+      alignChildren(shown, fresh);
+    } else if (shown.nodeValue !== fresh.nodeValue) shown.nodeValue = fresh.nodeValue;
+  };
 
-  // Focus stays on what has the same address, name or id; the rest of the page stays where it was.
-  const focusOf = (element) => {
-    if (!element || !main.contains(element)) return null;
-    const all = [...main.querySelectorAll(element.tagName)];
-    return { tag: element.tagName, place: all.indexOf(element) };
+  const alignChildren = (shown, fresh) => {
+    let here = shown.firstChild;
+    const removeUntil = (end) => {
+      while (here !== end) {
+        const gone = here;
+        here = here.nextSibling;
+        gone.remove();
+      }
+    };
+    for (const wanted of [...fresh.childNodes]) {
+      let same = here;
+      const isElement = wanted.nodeType === Node.ELEMENT_NODE; // what stands between elements is no landmark
+      while (same && keyOf(same) !== keyOf(wanted)) same = isElement ? same.nextSibling : null;
+      if (same) {
+        removeUntil(same);
+        align(same, wanted);
+        here = same.nextSibling;
+      } else shown.insertBefore(wanted, here);
+    }
+    removeUntil(null);
   };
 
   const show = (text) => {
-    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("main");
-    if (!fresh || !fresh.dataset.refresh || fresh.innerHTML === last) return;
-    last = fresh.innerHTML;
-    const open = openDetails();
-    const focus = focusOf(document.activeElement);
-    const scrolled = [...main.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
-    main.replaceChildren(...fresh.childNodes);
-    open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
-    main.querySelectorAll(".scroll").forEach((each, place) => { each.scrollLeft = scrolled[place] || 0; });
-    if (focus) main.querySelectorAll(focus.tag)[focus.place]?.focus({ preventScroll: true });
+    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("live");
+    if (fresh?.dataset.refresh) alignChildren(live, fresh);
   };
 
-  let last = main.innerHTML;
+  let seen = new Date();
   const look = async () => {
-    if (!isBusy()) {
+    if (!document.hidden) {
       try {
-        const response = await fetch(location.href, { credentials: "same-origin", redirect: "manual" });
-        if (response.ok) show(await response.text());
-      } catch { /* the bridge restarts: look again */ }
+        const response = await fetch(location.href, { redirect: "manual" });
+        if (response.type === "opaqueredirect") location.reload(); // the session is over: sign in
+        if (!response.ok) throw new Error("not now");
+        show(await response.text());
+        seen = new Date();
+        delete live.dataset.stale;
+      } catch {
+        live.dataset.stale = `The bridge does not answer; this is how it was at ${seen.toLocaleTimeString()}.`;
+      }
     }
     setTimeout(look, seconds * 1000);
   };

@@ -1,0 +1,1 @@
+"""The dashboard in Debian's Chromium, on a bridge of real processes."""
