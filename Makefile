@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP = .venv/bin/pip --disable-pip-version-check --quiet
 
-.PHONY: demo test run soak check lock clean
+.PHONY: demo test run soak screenshots check lock clean
 
 demo: .venv/installed
 	.venv/bin/python -m tests.demo
@@ -16,6 +16,9 @@ test: .venv/installed-dev
 
 soak: .venv/installed-dev
 	SOAK=1 .venv/bin/python -m pytest tests/store/test_machine.py tests/store/test_small_model.py $(ARGS)
+
+screenshots: .venv/installed-dev
+	SCREENSHOTS=1 .venv/bin/python -m pytest tests/browser/test_looks.py $(ARGS)
 
 check: .venv/installed-dev
 	.venv/bin/ruff format --check

@@ -91,9 +91,7 @@ def _one(connection: Connection, reference_id: str, source: str | None) -> Held:
 
 def _check(held: Held, override: Override, now: Nanoseconds) -> None:
     """Refuse a correction after which the incident would end before it starts, or that is about the future."""
-    if held.state is None:
-        raise OverrideError("Its events could not be folded: there is nothing to correct yet.")
-    shown = view(codec.load_state(held.state))
+    shown = view(codec.load_state(held.state or ""))
     started = shown.started_at if override.started_at is None else override.started_at
     resolved = shown.resolved_at if override.resolved_at is None else override.resolved_at
     corrected = override.started_at is not None or override.resolved_at is not None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, literal_column, select
+from sqlalchemy import JSON, ColumnElement, Connection, Row, cast, func, literal_column, select
 
 from app.store.acts import HOUR
 from app.store.tables import calls, events, incidents
@@ -41,7 +41,7 @@ class Selection:
 def listed(connection: Connection, selection: Selection) -> list[Row[Any]]:
     """Return a page of incidents, the newest first.
 
-    A search finds references from their beginning, and names among the newest incidents.
+    A search finds a whole reference, and names and beginnings of references among the newest incidents.
     """
     statement = select(incidents).where(*_selected(connection, selection))
     ordered = statement.order_by(incidents.c.id.desc()).limit(selection.limit)
@@ -129,11 +129,15 @@ def _selected(connection: Connection, selection: Selection) -> Sequence[ColumnEl
 
 
 def _found(connection: Connection, query: str) -> ColumnElement[bool]:
+    sqlite = connection.dialect.name == "sqlite"
+    desired = incidents.c.desired
+    name = func.json_extract(desired, "$.name") if sqlite else cast(desired, JSON)["name"].as_string()
     newest = connection.execute(select(func.max(incidents.c.id))).scalar_one() or 0
-    named = (incidents.c.id > newest - _LOOKED_THROUGH) & incidents.c.desired.icontains(
+    alike = name.icontains(query, autoescape=True) | incidents.c.reference_id.startswith(
         query, autoescape=True
     )
-    referred = incidents.c.reference_id.between(query, query + "\U0010ffff")
-    return incidents.c.id.in_(
-        select(incidents.c.id).where(named).union(select(incidents.c.id).where(referred))
+    near = select(incidents.c.id).where(
+        incidents.c.id > newest - _LOOKED_THROUGH, desired.is_not(None), alike
     )
+    exact = select(incidents.c.id).where(incidents.c.reference_id == query)
+    return incidents.c.id.in_(near.union(exact))

@@ -11,7 +11,7 @@ from mappers.fields import Instant
 from mappers.observation import Nanoseconds
 
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
-_NO_CONTROLS = r"^[^\x00-\x1f\x7f]+$"
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f]*"
 _MOST_REFERENCES = 1000
 _LONGEST_REFERENCE = 400
 
@@ -26,11 +26,14 @@ class Given(Schema):
 
 
 class Line(fields.String):
-    """A text of 1 to `longest` characters, none of them a control character: PostgreSQL stores no NUL."""
+    """A text of so many characters, none of them a control character: PostgreSQL stores no NUL."""
 
-    def __init__(self, longest: int, **kwargs: Any) -> None:
-        checks = (validate.Length(1, longest), validate.Regexp(_NO_CONTROLS + r"\Z", error="Not one line."))
-        super().__init__(validate=checks, metadata={"pattern": _NO_CONTROLS}, **kwargs)
+    def __init__(self, longest: int, least: int = 1, **kwargs: Any) -> None:
+        checks = (
+            validate.Length(least, longest),
+            validate.Regexp(_NO_CONTROLS + r"\Z", error="Not one line."),
+        )
+        super().__init__(validate=checks, metadata={"pattern": _NO_CONTROLS + "$"}, **kwargs)
 
 
 class Flag(fields.Boolean):
@@ -65,19 +68,19 @@ class Moment(fields.Field[Nanoseconds]):
 
 
 class IncidentsQuery(Given):
-    """Which incidents to list; all of what is given holds."""
+    """Which incidents to list; all of what is given holds, and an empty value counts as none."""
 
     state = fields.String(validate=validate.OneOf(STATES))
-    source = Line(100)
-    q = Line(200)
+    source = Line(100, 0)
+    q = Line(200, 0)
     limit = Whole(load_default=50, validate=validate.Range(1, 200))
-    cursor = Line(100)
+    cursor = Line(100, 0)
 
 
 class SourceQuery(Given):
     """Which of several incidents of one reference."""
 
-    source = Line(100)
+    source = Line(100, 0)
 
 
 class OverrideBody(Given):

@@ -3,7 +3,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.scene import POLICY, SETTINGS, Scene, play, running_bridge
 from tests.browser.window import Windows, sign_in
@@ -20,7 +20,7 @@ ARGUMENTS = [
 expect.set_options(timeout=15_000)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium; where there is none, CI fails and other machines say so."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -33,7 +33,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A bridge with a day behind it, the same for all tests; each works on incidents of its own."""
     with running_bridge(tmp_path_factory.mktemp("scene"), POLICY, **SETTINGS) as running:
@@ -41,7 +41,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def signed_in(chromium: Browser, scene: Scene) -> object:
     """The cookie of a session."""
     context = chromium.new_context(base_url=scene.url)

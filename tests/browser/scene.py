@@ -32,9 +32,16 @@ SETTINGS = {
     "WEB_CONCURRENCY": "1",
     "DX_TIMEOUT": "5",
 }
-PARKED, LEFT_OUT, OVERRIDDEN, LONG = "QACMEPARKED", "acme-alert-left-out", "QACMEKEPTOUT", "4f1c2a7e-93b5-4d08-8a61-2be0c7d95f21-1772805910999"
+PARKED, LEFT_OUT, OVERRIDDEN, LONG = (
+    "QACMEPARKED",
+    "acme-alert-left-out",
+    "QACMEKEPTOUT",
+    "4f1c2a7e-93b5-4d08-8a61-2be0c7d95f21-1772805910999",
+)
 WORDS = "services[0].identifier is not known to this instance"
-A_NAME_LIKE_THAT = "Checkout in eu-west-1 answers 503 to one request in three since the roll-out of 14:05; " * 2
+A_NAME_LIKE_THAT = (
+    "Checkout in eu-west-1 answers 503 to one request in three since the roll-out of 14:05; " * 2
+)
 HOUR_NS = 3600 * 10**9
 
 
@@ -69,7 +76,9 @@ class Scene:
         """Post a PagerDuty webhook, signed with this secret, and return the status."""
         raw = orjson.dumps(body)
         headers = SIGNERS["pagerduty"](raw, secret.encode()) | {"Content-Type": "application/json"}
-        return requests.post(f"{self.url}/webhooks/{source}", data=raw, headers=headers, timeout=10).status_code
+        return requests.post(
+            f"{self.url}/webhooks/{source}", data=raw, headers=headers, timeout=10
+        ).status_code
 
     def settle(self) -> None:
         """Wait until everything received is folded and delivered."""
@@ -127,7 +136,12 @@ def pagerduty(incident: str, kind: str = "triggered", minute: int = 0, **data: A
 
 def alert(alert_id: str, action: str = "Create", **more: Any) -> dict[str, Any]:
     """Return an Opsgenie webhook body about an alert."""
-    shown = {"alertId": alert_id, "message": "Disk is filling up", "createdAt": 1_772_805_910_300, "tags": ["eu"]}
+    shown = {
+        "alertId": alert_id,
+        "message": "Disk is filling up",
+        "createdAt": 1_772_805_910_300,
+        "tags": ["eu"],
+    }
     return {"action": action, "alert": shown | more}
 
 
@@ -158,9 +172,23 @@ def play(scene: Scene) -> None:
     for file in sorted((SAMPLES / "lifecycles").glob("*.jsonl")):
         if not file.stem.startswith("jsm"):
             scene.tell(file.stem.partition("-")[0], *map(orjson.loads, file.read_bytes().splitlines()))
-    scene.tell("pagerduty", pagerduty(PARKED), pagerduty(OVERRIDDEN), sample("pagerduty/incident-missing-id.json"))
-    scene.tell("pagerduty", pagerduty("QACMELONGNAME", title=A_NAME_LIKE_THAT + "x" * 60, service={"id": "PSACME2", "summary": "Order Search " * 6}))
-    scene.tell("opsgenie", alert(LEFT_OUT, priority="P4"), alert(LONG, priority="P1"), sample("opsgenie/missing-alert-id.json"))
+    scene.tell(
+        "pagerduty", pagerduty(PARKED), pagerduty(OVERRIDDEN), sample("pagerduty/incident-missing-id.json")
+    )
+    scene.tell(
+        "pagerduty",
+        pagerduty(
+            "QACMELONGNAME",
+            title=A_NAME_LIKE_THAT + "x" * 60,
+            service={"id": "PSACME2", "summary": "Order Search " * 6},
+        ),
+    )
+    scene.tell(
+        "opsgenie",
+        alert(LEFT_OUT, priority="P4"),
+        alert(LONG, priority="P1"),
+        sample("opsgenie/missing-alert-id.json"),
+    )
     _fill_a_day(scene)
     scene.settle()
     headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
@@ -174,6 +202,6 @@ def _fill_a_day(scene: Scene) -> None:
     names = [f"QACMEDAY{number:03}" for number in range(60)]
     scene.tell("pagerduty", *map(pagerduty, names), *(pagerduty(each, "resolved", 30) for each in names))
     scene.settle()
-    back = f"(incident_id * incident_id / 3 % 24) * {HOUR_NS}"
+    back = f"(incident_id * 7919 % 101 * 31 % 24) * {HOUR_NS}"
     scene.database(f"UPDATE events SET received_at = received_at - {back} WHERE incident_id IS NOT NULL")
     scene.database(f"UPDATE calls SET at = at - {back}")

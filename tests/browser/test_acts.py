@@ -70,7 +70,9 @@ def test_an_event_is_mapped_again(any_page: Page, scene: Scene, name: str, which
     any_page.get_by_role("button", name=button).click()
     told(any_page, "will be mapped again.")
     wait_until(lambda: scene.held(name), what="delivery")
-    wait_until(lambda: any_page.reload() and not any_page.get_by_text(f"Event {event}").count(), what="its end")
+    wait_until(
+        lambda: any_page.reload() and not any_page.get_by_text(f"Event {event}").count(), what="its end"
+    )
 
 
 def test_an_incident_is_taken_out_of_dx_and_in_again(any_page: Page, scene: Scene, name: str) -> None:
@@ -142,7 +144,9 @@ def test_sending_is_paused_and_goes_on(any_page: Page, scene: Scene, name: str) 
     any_page.get_by_role("button", name="Pause sending").click()
     expect(any_page.get_by_text("Sending is paused (")).to_be_visible()
     scene.tell("pagerduty", pagerduty(name))
-    wait_until(lambda: any_page.reload() and any_page.get_by_text("one incident waits").count(), what="the wait")
+    wait_until(
+        lambda: any_page.reload() and any_page.get_by_text("one incident waits").count(), what="the wait"
+    )
     assert scene.held(name) is None
     any_page.get_by_role("button", name="Resume sending").click()
     told(any_page, "Sending goes on.")

@@ -120,20 +120,28 @@ def test_services_without_a_mapping_come_first(any_page: Page) -> None:
     assert mapped == sorted(mapped)
     assert True in mapped
     assert False in mapped
-    checkout = any_page.get_by_role("row").filter(has=any_page.get_by_role("rowheader", name="Checkout API")).first
+    checkout = (
+        any_page.get_by_role("row").filter(has=any_page.get_by_role("rowheader", name="Checkout API")).first
+    )
     expect(checkout).to_contain_text("checkout")
-    search_ = any_page.get_by_role("row").filter(has=any_page.get_by_role("rowheader", name="Order Search", exact=True))
+    search_ = any_page.get_by_role("row").filter(
+        has=any_page.get_by_role("rowheader", name="Order Search", exact=True)
+    )
     expect(search_).to_contain_text("order-search")
 
 
 def test_the_configuration_is_masked(any_page: Page, scene: Scene) -> None:
     """The policy in force and every setting are there, and no secret is."""
     any_page.goto("/configuration")
-    expect(any_page.get_by_role("region", name="Policy in force")).to_contain_text('"reference_prefix": "eu-"')
+    expect(any_page.get_by_role("region", name="Policy in force")).to_contain_text(
+        '"reference_prefix": "eu-"'
+    )
     settings = any_page.get_by_role("region", name="Settings")
     expect(settings.get_by_role("row").filter(has_text="DX_BASE_URL")).to_contain_text(scene.sandbox.url)
     for masked in ("DX_API_TOKEN", "PAGERDUTY_WEBHOOK_SECRETS", "BRIDGE_ADMIN_TOKEN"):
-        row = settings.get_by_role("row").filter(has=any_page.get_by_role("rowheader", name=masked, exact=True))
+        row = settings.get_by_role("row").filter(
+            has=any_page.get_by_role("rowheader", name=masked, exact=True)
+        )
         expect(row.get_by_role("cell")).to_have_text("•••")
     text = any_page.content()
     secrets = [ADMIN_TOKEN, DX_TOKEN, EU_SECRET, *(secret for _, secret in SECRETS.values())]

@@ -27,7 +27,14 @@ def test_the_way_through_a_page(page: Page) -> None:
     stops = [tab(page) for _ in range(16)]
     names = [str(each["name"]).strip() for each in stops]
     assert names[:3] == ["Skip to the content", "dx-incident-bridge", "Overview"]
-    assert names[10:] == ["Configuration", "Sign out", "Send all again", "Parked incidents", PARKED, f"Send {PARKED} again"]
+    assert names[10:] == [
+        "Configuration",
+        "Sign out",
+        "Send all again",
+        "Parked incidents",
+        PARKED,
+        f"Send {PARKED} again",
+    ]
     for each in stops:
         assert each["outline"] >= 2, f"{each['name']}: the focus is not seen"
         assert each["left"] >= 0, f"{each['name']} is off the page"
@@ -63,8 +70,14 @@ def test_landmarks(page: Page, name: str) -> None:
     pages = page.get_by_role("banner").get_by_role("navigation", name="Pages")
     expect(pages.get_by_role("link")).to_have_count(9)
     if name != "incident":
-        expect(pages.locator("[aria-current=page]")).to_have_text({"setup": "Set-up"}.get(name, name.capitalize()))
-    expect(page.get_by_role("main").locator("section:not([aria-labelledby]), form:has(input:not([type=hidden])):not(:has(label))")).to_have_count(0)
+        expect(pages.locator("[aria-current=page]")).to_have_text(
+            {"setup": "Set-up"}.get(name, name.capitalize())
+        )
+    expect(
+        page.get_by_role("main").locator(
+            "section:not([aria-labelledby]), form:has(input:not([type=hidden])):not(:has(label))"
+        )
+    ).to_have_count(0)
 
 
 def test_a_table_stays_a_table_on_a_phone(page: Page) -> None:
@@ -83,7 +96,8 @@ def test_the_chart_can_be_read(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("img")).to_have_accessible_name(
         "Events received, calls delivered and calls refused in each of the last 24 hours; at most "
-        + page.locator(".scale").inner_text().partition("at most ")[2].partition(" an")[0] + " an hour."
+        + page.locator(".scale").inner_text().partition("at most ")[2].partition(" an")[0]
+        + " an hour."
     )
     page.get_by_text("As numbers").click()
     expect(page.get_by_role("region", name="The last day as numbers").get_by_role("row")).to_have_count(25)

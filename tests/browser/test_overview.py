@@ -53,7 +53,7 @@ def test_the_sentence_follows_what_happens(page: Page, fresh: Scene) -> None:
     fresh.refuse("QACME3")
     fresh.tell("pagerduty", pagerduty("QACME3"))
     resume(fresh)
-    says(page, "warn", "DX refuses one incident; all others are delivered.")
+    says(page, "warn", "DX refuses one incident; everything else is delivered.")
     page.get_by_role("link", name="What is parked").click()
     expect(page.get_by_role("row").filter(has_text="QACME3")).to_be_visible()
     fresh.accept("QACME3")

@@ -36,7 +36,9 @@ def test_what_somebody_is_doing_stays(page: Page, scene: Scene) -> None:
     resolved.press_sequentially("2026-03-01")
     resolved.press("Home")
     scrolled = page.evaluate("window.scrollTo(0, 400); window.scrollY")
-    scene.tell("pagerduty", pagerduty("QACMEREFRESH", "acknowledged", 5), pagerduty("QACMEREFRESH", "resolved", 9))
+    scene.tell(
+        "pagerduty", pagerduty("QACMEREFRESH", "acknowledged", 5), pagerduty("QACMEREFRESH", "resolved", 9)
+    )
     scene.settle()
     later(page)
     expect(page.get_by_role("listitem").filter(has_text="incident.resolved")).to_be_visible()
@@ -88,8 +90,15 @@ def test_set_up_waits_for_the_first_event(page: Page, scene: Scene) -> None:
 def test_refused_signatures_show_up(page: Page, scene: Scene) -> None:
     """Webhooks with a wrong signature are counted on the overview, and set-up names the secret to compare."""
     page.goto("/")
-    source = page.get_by_role("region", name="Table of sources").get_by_role("row").filter(has_text="pagerduty").first
-    wait_until(lambda: page.reload() and source.get_by_role("cell").last.inner_text() == "3", what="the count")
+    source = (
+        page.get_by_role("region", name="Table of sources")
+        .get_by_role("row")
+        .filter(has_text="pagerduty")
+        .first
+    )
+    wait_until(
+        lambda: page.reload() and source.get_by_role("cell").last.inner_text() == "3", what="the count"
+    )
     page.goto("/setup")
     told = page.get_by_role("region", name="PagerDuty", exact=True).get_by_text("3 webhooks were refused")
     expect(told).to_contain_text("PAGERDUTY_WEBHOOK_SECRETS")
@@ -101,7 +110,9 @@ def test_a_bridge_that_does_not_answer_is_told(page: Page, windows: Windows) -> 
     live = page.locator("#live")
     page.route("**/*", lambda route: route.abort())
     page.clock.run_for(30_000)
-    expect(live).to_have_attribute("data-stale", re.compile(r"The bridge does not answer; this is how it was at \d"))
+    expect(live).to_have_attribute(
+        "data-stale", re.compile(r"The bridge does not answer; this is how it was at \d")
+    )
     page.unroute("**/*")
     windows.problems.clear()
     later(page)

@@ -20,12 +20,13 @@ class Windows:
 
     def open(self, **options: Any) -> Page:
         """Open a window."""
-        context = self._browser.new_context(**{"base_url": self._base_url, "locale": "en-GB"} | options)
+        options = {"base_url": self._base_url, "locale": "en-GB"} | options
+        context = self._browser.new_context(**options)
         self._contexts.append(context)
         page = context.new_page()
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("request", lambda sent: self._sent(sent.url))
+        page.on("request", lambda sent: self._sent(sent.url, options["base_url"]))
         return page
 
     def close(self) -> None:
@@ -38,8 +39,8 @@ class Windows:
         if message.type in ("error", "warning") and not message.text.startswith(_STATUS):
             self.problems.append(message.text)
 
-    def _sent(self, url: str) -> None:
-        if not url.startswith((self._base_url, "data:")):
+    def _sent(self, url: str, base_url: str) -> None:
+        if not url.startswith((base_url, "data:")):
             self.problems.append(f"asked for {url}")
 
 

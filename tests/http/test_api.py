@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,10 +11,11 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import OperationalError
 
 from app.store.browse import STATES
-from tests.http.incidents import NAMES, URL, Operated, operated
+from tests.http.incidents import NAMES, RIGHT, URL, Operated, operated
 from tests.http.web import opsgenie, refusal
 
-ALL_BUT_LEFT = "QDUE QGONE QMOVED QOPEN QPARKED QRESOLVED"
+ALL_BUT_LEFT = "QDUE QMOVED QOPEN QPARKED QRESOLVED"
+"""All but what DX is not to hold, and does not."""
 ODD = [
     "a/b",
     "/a",
@@ -151,6 +153,7 @@ def test_pages(seen: Operated) -> None:
     shown, query = [], {"limit": "2"}
     while True:
         answer = seen.get("/incidents", **query)
+        assert len(answer["incidents"]) <= 2
         shown += references(answer)
         if answer["next_cursor"] is None:
             break
@@ -486,6 +489,13 @@ def test_another_content_type(seen: Operated, kind: str) -> None:
     assert refusal(answer) == (415, "unsupported_type")
 
 
+def test_a_large_body_of_unknown_length(filled: Operated) -> None:
+    """A body over 64 KiB is refused where it does not tell its length, too, and nothing is done."""
+    stream = BytesIO(b'{"all": true}' + b" " * 65_536)
+    kind = {"Content-Type": "application/json", "Transfer-Encoding": "chunked", **RIGHT}
+    assert refusal(filled.ask("POST", "/redeliver", kind, input_stream=stream)) == (413, "too_large")
+
+
 def test_json_in_a_charset(filled: Operated) -> None:
     """A parameter of the content type does not matter."""
     kind = "application/json; charset=utf-8"
@@ -550,7 +560,7 @@ def test_an_incident_whose_events_could_not_be_folded(filled: Operated) -> None:
     told = filled.get("/incidents/QDUE")
     assert (told["desired"], told["name"], told["started_at"]) == (None, None, None)
     answer = filled.ask("PUT", "/incidents/QDUE/override", json={"included": False})
-    assert refusal(answer) == (422, "invalid")
+    assert refusal(answer) == (404, "unknown")
     assert filled.ask("POST", "/incidents/QDUE/redeliver").status_code == 202
 
 

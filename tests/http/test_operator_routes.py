@@ -23,6 +23,14 @@ ROUTES = [
     ("GET", "/api/v1/stats"),
     ("POST", "/api/v1/sender/pause"),
     ("POST", "/api/v1/sender/resume"),
+    ("GET", "/api/v1/incidents"),
+    ("GET", "/api/v1/incidents/Q1"),
+    ("POST", "/api/v1/incidents/Q1/redeliver"),
+    ("PUT", "/api/v1/incidents/Q1/override"),
+    ("DELETE", "/api/v1/incidents/Q1/override"),
+    ("POST", "/api/v1/redeliver"),
+    ("POST", "/api/v1/events/1/refold"),
+    ("GET", "/api/v1/openapi.json"),
 ]
 NOTHING = {
     "events": {"received": 0, "unfolded": 0, "unmappable": 0},

@@ -13,7 +13,14 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 OPEN = {"health.alive", "health.ready", "health.pipeline"}
 SIGNING_IN = {"dashboard.sign_in", "dashboard.sign_in_by_link", "dashboard.sign_out", "dashboard.static"}
 """What a browser needs before anybody has signed in: a form, its style, and the way out."""
-BELOW = ["/api/v1", "/api/v1/", "/api/v1/nosuch", "/api/v1/incidents/", "/api/v1/incidents/%2F", "/api/v1//stats"]
+BELOW = [
+    "/api/v1",
+    "/api/v1/",
+    "/api/v1/nosuch",
+    "/api/v1/incidents/",
+    "/api/v1/incidents/%2F",
+    "/api/v1//stats",
+]
 SECRET = "Checkout is slow"
 
 
@@ -74,10 +81,10 @@ def test_no_path_below_the_api_answers(guarded: Site, method: str, path: str) ->
     assert guarded.client.open(path, method=method).status_code == 401
 
 
-def test_slashes_in_front(guarded: Site) -> None:
-    """More slashes in front of a path lead to the same question for the token."""
-    environ = {"PATH_INFO": "///api/v1/stats"}
-    assert guarded.client.get("/", environ_overrides=environ).status_code in (401, 404)
+@pytest.mark.parametrize("path", ["//api/v1/stats", "///api/v1/stats", "//api/v1/nosuch"])
+def test_slashes_in_front(guarded: Site, path: str) -> None:
+    """More slashes in front of a path lead past no guard."""
+    assert guarded.client.get("/", environ_overrides={"PATH_INFO": path}).status_code == 401
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -91,7 +98,11 @@ def test_without_an_admin_token_there_is_no_api(site: Site, method: str, path: s
 def test_without_an_admin_token_there_is_nothing_to_sign_in_to(site: Site) -> None:
     """Without BRIDGE_ADMIN_TOKEN no page of the dashboard is there, not even the one to sign in."""
     for rule, method, path in requests(site):
-        if rule.endpoint.startswith("dashboard.") and rule.endpoint != "dashboard.static" and method != "OPTIONS":
+        if (
+            rule.endpoint.startswith("dashboard.")
+            and rule.endpoint != "dashboard.static"
+            and method != "OPTIONS"
+        ):
             assert site.client.open(path, method=method).status_code == 404, (method, path)
 
 
@@ -100,9 +111,7 @@ def test_metrics_without_their_token(site: Site) -> None:
     assert site.client.get("/metrics").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("path", "token"), [("/metrics", ADMIN_TOKEN), ("/api/v1/stats", METRICS_TOKEN)]
-)
+@pytest.mark.parametrize(("path", "token"), [("/metrics", ADMIN_TOKEN), ("/api/v1/stats", METRICS_TOKEN)])
 def test_each_token_opens_its_own_routes(guarded: Site, path: str, token: str) -> None:
     """The token of the metrics opens nothing else, and the admin's does not open the metrics."""
     assert refusal(guarded.client.get(path, headers={"Authorization": f"Bearer {token}"}))[0] == 401
@@ -142,4 +151,7 @@ def test_a_refusal_asks_for_the_bearer(guarded: Site) -> None:
 
 def test_a_wrong_webhook_tells_nothing(build: Callable[..., Site], database: object) -> None:
     """A webhook without its signature is refused without a word about what is held."""
-    assert refusal(build().client.post("/webhooks/pagerduty", json=pagerduty("01ABC"))) == (401, "not_authentic")
+    assert refusal(build().client.post("/webhooks/pagerduty", json=pagerduty("01ABC"))) == (
+        401,
+        "not_authentic",
+    )

@@ -1,5 +1,6 @@
 """What the dashboard's buttons do; each only from a page of the session itself."""
 
+from math import ceil
 from typing import Any
 
 from flask import current_app, flash, redirect, render_template, request, session, url_for
@@ -39,8 +40,8 @@ def sign_in() -> ResponseReturnValue:
     brake: signin.Brake = current_app.extensions["brake"]
     client, token = request.remote_addr or "", console().settings.admin_token
     if wait := brake.wait(client):
-        problem = f"Too many tries: wait {wait:.0f} seconds."
-        return render_template("signin.html", problem=problem), 429, {"Retry-After": str(int(wait) + 1)}
+        problem = f"Too many tries: wait {ceil(wait)} seconds."
+        return render_template("signin.html", problem=problem), 429, {"Retry-After": str(ceil(wait))}
     if token is None or not signin.is_token(request.form.get("token", ""), token):
         brake.failed(client)
         return render_template("signin.html", problem="That is not the token."), 401
@@ -91,14 +92,14 @@ def refold_all() -> ResponseReturnValue:
     return _done(f"{acts().refold_all()} events will be mapped again.", "dashboard.unmappable")
 
 
-@blueprint.post("/events/<int:event_id>/refold")
+@blueprint.post("/events/<row:event_id>/refold")
 def refold(event_id: int) -> ResponseReturnValue:
     """Map one event again."""
     acts().refold(event_id)
     return _done("The event will be mapped again.", "dashboard.unmappable")
 
 
-@blueprint.post("/incidents/redeliver/<path:reference_id>")
+@blueprint.post("/incidents/redeliver/<reference:reference_id>")
 def redeliver(reference_id: str) -> ResponseReturnValue:
     """Send one incident again."""
     if acts().redeliver([reference_id]):
@@ -106,7 +107,7 @@ def redeliver(reference_id: str) -> ResponseReturnValue:
     return _done("It will be sent again.", "dashboard.incident", reference_id=reference_id)
 
 
-@blueprint.post("/incidents/override/<path:reference_id>")
+@blueprint.post("/incidents/override/<reference:reference_id>")
 def override(reference_id: str) -> ResponseReturnValue:
     """Correct one incident, or take its corrections back."""
     try:
@@ -157,6 +158,6 @@ def _done(message: str, endpoint: str, **values: Any) -> ResponseReturnValue:
 
 
 def _own(target: str) -> str:
-    """Return a page of this dashboard to go on to, whatever the form says."""
-    own = target.startswith("/") and not target.startswith(("//", "/\\"))
+    """Return a page of this dashboard to go on to, whatever the form says; browsers skip control characters."""
+    own = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
     return target if own else url_for("dashboard.overview")

@@ -107,7 +107,7 @@ def incident_list() -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/incidents/<path:reference_id>")
+@blueprint.get("/incidents/<reference:reference_id>")
 def incident(reference_id: str) -> ResponseReturnValue:
     """Show one incident: why it is in DX or not, and how it came to look so."""
     told = console().story(reference_id)
@@ -125,7 +125,7 @@ def incident(reference_id: str) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/events/<int:event_id>")
+@blueprint.get("/events/<row:event_id>")
 def event(event_id: int) -> ResponseReturnValue:
     """Show one event as it is kept: as received, without secrets that the vendor echoed."""
     with console().begin() as connection:

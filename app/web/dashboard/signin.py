@@ -16,6 +16,7 @@ from app.settings import Secret
 HOURS = 12
 LINK_SECONDS = 900
 _FREE_TRIES, _LONGEST_WAIT, _CLIENTS = 5, 300.0, 10_000
+_MOST_DOUBLINGS = 10
 
 
 def key_of(token: Secret, purpose: str) -> str:
@@ -104,7 +105,8 @@ class Brake:
         """Note a failure."""
         with self._lock:
             failures = self._failed.pop(client, (0, 0.0))[0] + 1
-            wait = min(2.0 ** (failures - _FREE_TRIES), _LONGEST_WAIT) if failures >= _FREE_TRIES else 0.0
+            doublings = min(failures - _FREE_TRIES, _MOST_DOUBLINGS)
+            wait = min(2.0**doublings, _LONGEST_WAIT) if doublings >= 0 else 0.0
             self._failed[client] = (failures, self._clock.steady() + wait)
             while len(self._failed) > _CLIENTS:
                 self._failed.popitem(last=False)

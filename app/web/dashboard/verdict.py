@@ -58,12 +58,13 @@ def _incidents(facts: Facts) -> Verdict | None:
     if facts.oldest_due is not None and facts.now - facts.oldest_due > _LATE:
         minutes = (facts.now - facts.oldest_due) // (60 * SECOND)
         return Verdict("warn", f"DX is {minutes} minutes behind: {_count(facts.due)}.", "incidents?state=due")
+    others = "is on its way" if facts.due else "is delivered"
     if facts.parked:
         said = "DX refuses one incident" if facts.parked == 1 else f"DX refuses {facts.parked} incidents"
-        return Verdict("warn", f"{said}; all others are delivered.", "parked")
+        return Verdict("warn", f"{said}; everything else {others}.", "parked")
     if facts.problems:
         said = "One event" if facts.problems == 1 else f"{facts.problems} events"
-        return Verdict("warn", f"{said} could not be read; everything else is delivered.", "unmappable")
+        return Verdict("warn", f"{said} could not be read; everything else {others}.", "unmappable")
     return None
 
 
