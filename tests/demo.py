@@ -8,7 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.harness import ROOT, Bridge, Sandbox, running_sandbox, wait_until
+from app.settings import Secret
+from app.web.dashboard.signin import one_time_link
+from tests.harness import ADMIN_TOKEN, ROOT, Bridge, Sandbox, running_sandbox, wait_until
 
 LIFECYCLES = ROOT / "tests" / "samples" / "lifecycles"
 _COLUMNS = (("reference_id", 36), ("name", 30), ("priority", 8), ("started_at", 20), ("resolved_at", 20))
@@ -59,7 +61,9 @@ def _cell(value: Any, width: int) -> str:
 
 
 def _stay(bridge: Bridge, sandbox: Sandbox) -> None:
-    print(f"\nThe bridge:  {bridge.url}   webhooks at {bridge.url}/webhooks/<source>")
+    link = one_time_link(bridge.url, Secret(ADMIN_TOKEN))
+    print(f"\nThe dashboard: {link}\n  (the link works once; after that the admin token does: {ADMIN_TOKEN})")
+    print(f"The bridge:    {bridge.url}   webhooks at {bridge.url}/webhooks/<source>")
     print(f"What DX holds: {sandbox.url}\n\nCtrl-C ends both.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):

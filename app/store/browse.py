@@ -3,13 +3,14 @@
 Each is bounded: by an index, by a page, or by how far back it looks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, Connection, Row, cast, func, literal_column, select
 
 from app.store.acts import HOUR
+from app.store.events import IS_PROBLEM
 from app.store.tables import calls, events, incidents
 from mappers.observation import Nanoseconds
 
@@ -23,6 +24,8 @@ _WHERE: Mapping[str, ColumnElement[bool]] = {
     "left_out": incidents.c.action != _UPSERT,
     "overridden": incidents.c.override.is_not(None),
 }
+_RARE = ("due", "parked", "overridden")
+"""States whose own small index is faster than going through the incidents by id."""
 _LOOKED_THROUGH = 20_000
 """How many of the newest incidents a search by name, or a filter without an index, looks through."""
 
@@ -73,7 +76,8 @@ def event(connection: Connection, event_id: int) -> Row[Any] | None:
 
 def problems(connection: Connection, limit: int) -> list[Row[Any]]:
     """Return the newest events that could not be mapped."""
-    statement = select(events).where(events.c.outcome.in_(("unmappable", "failed")))
+    ids = select(events.c.id).select_from(events).where(IS_PROBLEM).limit(_LOOKED_THROUGH)
+    statement = select(events).where(events.c.id.in_(ids))
     return list(connection.execute(statement.order_by(events.c.id.desc()).limit(limit)))
 
 
@@ -84,14 +88,20 @@ def last_event(connection: Connection, source: str) -> Nanoseconds | None:
     return at
 
 
-def received_by_hour(connection: Connection, since: Nanoseconds) -> dict[tuple[str, int], int]:
-    """Count the events received by source and hour (since the epoch)."""
-    return _by_hour(connection, events.c.source, events.c.received_at, since)
+def received_by_hour(
+    connection: Connection, sources: Iterable[str], since: Nanoseconds
+) -> dict[tuple[str, int], int]:
+    """Count the events received by source and hour (since the epoch); one search of the index a source."""
+    found: dict[tuple[str, int], int] = {}
+    for source in sources:
+        where = (events.c.source == source, events.c.received_at >= since)
+        found |= _by_hour(connection, events.c.source, events.c.received_at, *where)
+    return found
 
 
 def calls_by_hour(connection: Connection, since: Nanoseconds) -> dict[tuple[str, int], int]:
     """Count the calls to DX by what their answer meant, and hour (since the epoch)."""
-    return _by_hour(connection, calls.c.meaning, calls.c.at, since)
+    return _by_hour(connection, calls.c.meaning, calls.c.at, calls.c.at >= since)
 
 
 def waiting(connection: Connection) -> dict[str, int]:
@@ -103,22 +113,23 @@ def waiting(connection: Connection) -> dict[str, int]:
     return {
         "due": count(incidents.c.id, _WHERE["due"]) + count(incidents.c.id, incidents.c.lease.is_not(None)),
         "parked": count(incidents.c.id, _WHERE["parked"]),
-        "problems": count(events.c.id, events.c.outcome.in_(("unmappable", "failed"))),
+        "problems": count(events.c.id, IS_PROBLEM),
     }
 
 
 def _by_hour(
-    connection: Connection, what: ColumnElement[str], at: ColumnElement[int], since: Nanoseconds
+    connection: Connection, what: ColumnElement[str], at: ColumnElement[int], *where: ColumnElement[bool]
 ) -> dict[tuple[str, int], int]:
-    hour = at.op("/")(HOUR).label("hour")
-    statement = select(what, hour, func.count()).where(at >= since).group_by(what, hour)
+    hour = at.op("/")(literal_column(str(HOUR))).label("hour")
+    statement = select(what, hour, func.count()).where(*where).group_by(what, hour)
     return {(name, number): count for name, number, count in connection.execute(statement)}
 
 
 def _selected(connection: Connection, selection: Selection) -> Sequence[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     if selection.state:
-        where.append(_WHERE[selection.state])
+        ids = select(incidents.c.id).where(_WHERE[selection.state])
+        where.append(incidents.c.id.in_(ids) if selection.state in _RARE else _WHERE[selection.state])
     if selection.source:
         where.append(incidents.c.source == selection.source)
     if selection.before is not None:

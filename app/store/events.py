@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store.tables import events
 from mappers.observation import Nanoseconds
 
 PROBLEMS = ("unmappable", "failed")
+IS_PROBLEM = events.c.outcome.in_([literal_column(f"'{outcome}'") for outcome in PROBLEMS])
+"""In the words of its index: bound values would not be recognised there."""
 _COLUMNS = (events.c.id, events.c.source, events.c.key, events.c.received_at, events.c.body)
 
 
@@ -122,9 +124,7 @@ def refold_one(connection: Connection, event_id: int) -> bool:
 
 def refold_problems(connection: Connection) -> int:
     """Mark what could not be mapped as unfolded again; return how many."""
-    again = (
-        update(events).where(events.c.outcome.in_(PROBLEMS)).values(folded=False, outcome=None, reason=None)
-    )
+    again = update(events).where(IS_PROBLEM).values(folded=False, outcome=None, reason=None)
     return connection.execute(again).rowcount
 
 
@@ -142,5 +142,5 @@ def counts(connection: Connection) -> dict[str, int]:
     return {
         "received": count(),
         "unfolded": count_unfolded(connection),
-        "unmappable": count(events.c.outcome.in_(PROBLEMS)),
+        "unmappable": count(IS_PROBLEM),
     }

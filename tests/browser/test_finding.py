@@ -146,3 +146,10 @@ def test_the_configuration_is_masked(any_page: Page, scene: Scene) -> None:
     text = any_page.content()
     secrets = [ADMIN_TOKEN, DX_TOKEN, EU_SECRET, *(secret for _, secret in SECRETS.values())]
     assert [each for each in secrets if each in text] == []
+
+
+def test_what_is_taken_out_should_not_be_in_dx(any_page: Page) -> None:
+    """Beside what DX holds stands what it should hold: nothing, after an operator has taken the incident out."""
+    any_page.goto(f"/incidents/{OVERRIDDEN}")
+    for which in ("What DX should hold", "What DX holds"):
+        expect(any_page.get_by_role("region", name=which)).to_contain_text("Nothing.")

@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import event, text, update
 
 from app.retry import Sender
-from app.store import deliveries, events, incidents, tables
+from app.store import browse, deliveries, events, incidents, tables
+from app.store.browse import Selection
 from app.store.deliveries import Call
 from tests.store.dx import CONFIRMED
 from tests.store.world import START, URL, World, pagerduty
 
 HELD = 6000
-PARTIAL = "ix_(incidents|events)_(due|lease|suspect|unfolded|open|override)"
+PARTIAL = "ix_(incidents|events)_(due|lease|suspect|unfolded|open|override|parked|problem)"
 WHOLE = re.compile(
     r"Seq Scan on (incidents|events|calls)"
     rf"|SCAN (incidents|events|calls)(?!.*USING (COVERING )?INDEX {PARTIAL})"
@@ -119,6 +120,16 @@ STATEMENTS = {
     "how many open for long": (lambda c: incidents.count_open_since(c, START + 1), "ix_incidents_open"),
     "overridden": (incidents.overridden, "ix_incidents_override"),
     "events of incidents": (lambda c: events.of_incidents(c, [1, 2]), "ix_events_incident_id"),
+    "page: problems": (lambda c: browse.problems(c, 10), "ix_events_problem"),
+    "page: what waits": (browse.waiting, "ix_events_problem"),
+    "page: due": (lambda c: browse.listed(c, Selection(state="due")), "ix_incidents_due"),
+    "page: parked": (lambda c: browse.listed(c, Selection(state="parked")), "ix_incidents_parked"),
+    "page: overridden": (lambda c: browse.listed(c, Selection(state="overridden")), "ix_incidents_override"),
+        lambda c: browse.received_by_hour(c, ["old"], START + 1),
+        "ix_events_source_received_at",
+    ),
+    "page: an incident": (lambda c: browse.one(c, "Q1"), "ix_incidents_reference_id"),
+    "page: its events": (lambda c: browse.events_of(c, 1, 10), "ix_events_incident_id"),
 }
 
 

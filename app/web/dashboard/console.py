@@ -90,7 +90,7 @@ class Console:
         """Read the first page."""
         since = (self.now // HOUR - HOURS + 1) * HOUR
         with self.begin() as connection:
-            received = browse.received_by_hour(connection, since)
+            received = browse.received_by_hour(connection, [source.name for source in self.used], since)
             called = browse.calls_by_hour(connection, since)
             refused = acts.refused_since(connection, since)
             last = {source.name: browse.last_event(connection, source.name) for source in self.used}

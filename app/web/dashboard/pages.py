@@ -100,10 +100,13 @@ def incident_list() -> ResponseReturnValue:
     wanted = _selection()
     with console().begin() as connection:
         rows = browse.listed(connection, wanted)
-        names = sorted(incidents.sources(connection))
     older = rows[PAGE - 1].id if len(rows) > PAGE else None
     return render_template(
-        "incidents.html", rows=[_row(row) for row in rows[:PAGE]], wanted=wanted, names=names, older=older
+        "incidents.html",
+        rows=[_row(row) for row in rows[:PAGE]],
+        wanted=wanted,
+        names=list(console().settings.sources),
+        older=older,
     )
 
 
