@@ -125,9 +125,6 @@ STATEMENTS = {
     "page: due": (lambda c: browse.listed(c, Selection(state="due")), "ix_incidents_due"),
     "page: parked": (lambda c: browse.listed(c, Selection(state="parked")), "ix_incidents_parked"),
     "page: overridden": (lambda c: browse.listed(c, Selection(state="overridden")), "ix_incidents_override"),
-        lambda c: browse.received_by_hour(c, ["old"], START + 1),
-        "ix_events_source_received_at",
-    ),
     "page: an incident": (lambda c: browse.one(c, "Q1"), "ix_incidents_reference_id"),
     "page: its events": (lambda c: browse.events_of(c, 1, 10), "ix_events_incident_id"),
 }
