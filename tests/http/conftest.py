@@ -18,7 +18,20 @@ from tests.http.web import Site
 
 METRICS_TOKEN = "metrics-token-0123456789"
 NOWHERE = "http://127.0.0.1:9"
-READ = ("DX_", "PAGERDUTY_", "OPSGENIE_", "JSM_", "JIRA_", "BRIDGE_", "DATABASE_", "METRICS_", "EVENT_", "SENTRY_", "OTEL_", "OPEN_TOO")
+READ = (
+    "DX_",
+    "PAGERDUTY_",
+    "OPSGENIE_",
+    "JSM_",
+    "JIRA_",
+    "BRIDGE_",
+    "DATABASE_",
+    "METRICS_",
+    "EVENT_",
+    "SENTRY_",
+    "OTEL_",
+    "OPEN_TOO",
+)
 READ_TOO = ("PORT", "LOG_LEVEL", "REJECT_WITH", "WEB_CONCURRENCY", "START_PAUSED", "ALLOW_EPHEMERAL", "DYNO")
 
 
