@@ -86,7 +86,7 @@ class Planner:
             stored = incidents.by_key(connection, key)
         if stored is None or stored.held.state is None:
             after = judge(self._policy, self._sources, key, reduce(merge, states))
-            _put(plan, key, None, after, in_dx=False)
+            _put(plan, key, None, after)
             return
         for rebuilt in self._refold.again([stored.held.id]):
             plan.unchanged -= key not in plan.changes
@@ -97,11 +97,10 @@ class Planner:
         if problem:
             plan.kept[held.key] = problem
         standing = Standing(codec.load_override(held.override), held.in_dx(self._destination))
-        wanted = judge(self._policy, self._sources, held.key, state, standing)
-        _put(plan, held.key, stored, wanted, in_dx=standing.in_dx)
+        _put(plan, held.key, stored, judge(self._policy, self._sources, held.key, state, standing))
 
 
-def _put(plan: Plan, key: Key, stored: Stored | None, wanted: Wanted | None, *, in_dx: bool) -> None:
+def _put(plan: Plan, key: Key, stored: Stored | None, wanted: Wanted | None) -> None:
     """Note an incident's change, if there is one; a source that the policy does not know changes nothing."""
     before: Body | None = None
     if stored and stored.desired and stored.held.action == "upsert":
@@ -110,7 +109,7 @@ def _put(plan: Plan, key: Key, stored: Stored | None, wanted: Wanted | None, *, 
     if wanted is not None:
         after = orjson.loads(codec.dump_document(wanted.document)) if wanted.action == "upsert" else None
     plan.changes.pop(key, None)
-    if before == after or (after is None and not in_dx):
+    if before == after:
         plan.unchanged += 1
         return
     reference = str((after or before or {})["reference_id"])

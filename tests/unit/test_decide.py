@@ -142,8 +142,12 @@ def test_the_reason_names_the_issue_type() -> None:
     ("general", "own", "told"),
     [
         (TRUE, TRUE, ""),
-        (FAILS, None, "include failed and counts as true: lookup operation failed"),
-        (None, FAILS, "[sources.pagerduty] include failed and counts as true: lookup operation failed"),
+        (FAILS, None, "include failed and counts as true: lookup operation failed: 'nothing'"),
+        (
+            None,
+            FAILS,
+            "[sources.pagerduty] include failed and counts as true: lookup operation failed: 'nothing'",
+        ),
     ],
 )
 def test_a_rule_that_fails_is_told(general: Rule | None, own: Rule | None, told: str) -> None:
