@@ -14,7 +14,7 @@ from app.plan import refusals
 from app.policy import Policy
 from app.refold import Rebuilt, Refold
 from app.renew import Renewal
-from app.settings import Source
+from app.sources import Source
 from app.store import deliveries, events, incidents, policies
 from app.store.incidents import BACKGROUND
 from app.store.tables import incidents as table

@@ -20,8 +20,8 @@ from tenacity import (
 )
 
 from app.answers import Answer, classify
+from app.secret import Secret
 from app.session import bounded, bounded_session
-from app.settings import Secret
 
 _QUERY = {"type": "service", "limit": "100"}
 _MOST_PAGES = 10_000

@@ -19,6 +19,9 @@ from app.errors import PolicyUnreadableError
 from app.policy import DEFAULT, ISSUE_TYPES, METADATA, Policy, SourcePolicy
 from mappers import MAPPERS
 
+_OF_THE_PROCESS = ("secrets_env", "api_url", "api_token_env")
+"""Keys of a source that decide about no document."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
@@ -27,6 +30,7 @@ class SourceConfig:
     vendor: str
     secrets_env: str | None = None
     api_url: str | None = None
+    api_token_env: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def _config(loaded: Mapping[str, Any]) -> Config:
         metadata=_ordered(incidents.get("metadata", METADATA)),
         rename=_changed(incidents.get("rename", {})),
         sources={
-            name: SourcePolicy(**_but(each, "secrets_env", "api_url")) for name, each in sources.items()
+            name: SourcePolicy(**_but(each, *_OF_THE_PROCESS)) for name, each in sources.items()
         },
     )
     configs = {name: SourceConfig(**_only(each)) for name, each in sources.items()}
@@ -153,7 +157,7 @@ def _but(table: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _only(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: table[key] for key in ("vendor", "secrets_env", "api_url") if key in table}
+    return {key: table[key] for key in ("vendor", *_OF_THE_PROCESS) if key in table}
 
 
 def _source_problems(given: object) -> Iterator[str]:
@@ -172,6 +176,8 @@ def _of_source(name: str, source: Mapping[str, Any]) -> Iterator[str]:
         yield f"vendor: this name is {name}'s own: give a source of {vendor} another name"
     elif name not in MAPPERS and "secrets_env" not in source and is_source_name(name):
         yield "secrets_env: is missing: name the variable that holds the source's secrets"
+    if "api_token_env" in source and vendor in ("jsm", "jira"):
+        yield "api_token_env: the sites of Atlassian are read with JSM_API_TOKEN, JSM_EMAIL and JSM_CLOUD_ID"
     if "issue_types" in source and vendor in MAPPERS and vendor != "jira":
         yield "issue_types: only Jira's issues have types"
 

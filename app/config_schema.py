@@ -208,6 +208,7 @@ class SourceSchema(StrictSchema):
     include = Read(rule)
     issue_types = Read(list_of(filled))
     api_url = Read(_url)
+    api_token_env = Read(_variable)
     app_url = Read(_url)
 
 

@@ -19,7 +19,7 @@ from app import metrics, retry, tracing
 from app.answers import Answer
 from app.clock import Clock
 from app.dx import DX, LeaseLostError
-from app.settings import Secret
+from app.secret import Secret
 from app.store import deliveries, sender
 from app.store.deliveries import Call, Claim
 from app.store.engine import reading

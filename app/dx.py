@@ -11,8 +11,8 @@ import requests
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from app.answers import Answer, classify
+from app.secret import Secret
 from app.session import bounded, bounded_session
-from app.settings import Secret
 
 _ANSWER_LIMIT = 64 * 1024
 _SELF_CHECK = "dx-bridge-selfcheck"

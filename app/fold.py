@@ -14,7 +14,7 @@ from app.in_force import Applied, InForce
 from app.incident import State, merge, observe
 from app.policy import DEFAULT, Policy
 from app.renew import renewed
-from app.settings import Source
+from app.sources import Source
 from app.store import codec, events, incidents
 from app.store.engine import reading
 from app.store.events import Folded, StoredEvent

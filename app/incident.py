@@ -6,9 +6,10 @@ shown (start, end, fields) is computed from this evidence in `app.view` and neve
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from mappers.fields import SECOND
 from mappers.observation import Kind, Nanoseconds, Observation, Role, Value
 
 V = TypeVar("V")
@@ -42,9 +43,19 @@ class Strand:
     opened: Nanoseconds | None = None
     shown_open: tuple[Nanoseconds, ...] = ()
     resolved: tuple[Nanoseconds, ...] = ()
+    inferred: tuple[Nanoseconds, ...] = ()
+    """Those of `resolved` that an event only shows."""
     merged: Merged | None = None
     deleted: Nanoseconds | None = None
     acknowledged: Nanoseconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the vendor's API told of the incident, the truth up to `at`: the last nanosecond of a second."""
+
+    at: Nanoseconds
+    strand: Strand
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,7 @@ class State:
 
     kind: Kind
     strands: Mapping[str, Strand]
+    record: Record | None = None
 
 
 def observe(seen: Observation, received_at: Nanoseconds) -> State:
@@ -61,25 +73,34 @@ def observe(seen: Observation, received_at: Nanoseconds) -> State:
     A receipt is never evidence of an open incident: a webhook may arrive long after what it tells.
     """
     at = received_at if seen.at is None else seen.at
+    if seen.record:
+        at = at - at % SECOND + SECOND - 1
+        return State(seen.kind, {}, Record(at, _strand(seen, at, at)))
+    return State(seen.kind, {seen.strand: _strand(seen, at, seen.at)})
+
+
+def _strand(seen: Observation, at: Nanoseconds, own: Nanoseconds | None) -> Strand:
+    """Return the evidence of an observation at a time, which may be its own."""
     resolved_at = at if seen.resolved_at is None else seen.resolved_at
-    strand = Strand(
+    acknowledged_at = at if seen.acknowledged_at is None else seen.acknowledged_at
+    return Strand(
         role=seen.role,
         fields={name: Register(at, name in seen.about, value) for name, value in seen.fields.items()},
         created=seen.created_at,
         first=at,
-        opened=_latest(seen.opened_at, seen.at if seen.opens else None),
-        shown_open=(at,) if seen.shows_open and seen.at is not None else (),
+        opened=_latest(seen.opened_at, own if seen.opens else None),
+        shown_open=(at,) if seen.shows_open and own is not None else (),
         resolved=(resolved_at,) if seen.resolves else (),
+        inferred=(resolved_at,) if seen.resolves and seen.infers else (),
         merged=None if seen.merged_into is None else Merged(at, seen.merged_into),
         deleted=at if seen.deleted else None,
-        acknowledged=at if seen.acknowledged else None,
+        acknowledged=acknowledged_at if seen.acknowledged else None,
     )
-    return State(seen.kind, {seen.strand: strand})
 
 
 def merge(a: State, b: State) -> State:
     """Join two states of the same incident."""
-    return State(max(a.kind, b.kind), _union(a.strands, b.strands, join))
+    return State(max(a.kind, b.kind), _union(a.strands, b.strands, join), _last_record(a.record, b.record))
 
 
 def join(a: Strand, b: Strand) -> Strand:
@@ -92,6 +113,7 @@ def join(a: Strand, b: Strand) -> Strand:
         opened=_latest(a.opened, b.opened),
         shown_open=_all(a.shown_open, b.shown_open),
         resolved=_all(a.resolved, b.resolved),
+        inferred=_all(a.inferred, b.inferred),
         merged=_last_merged(a.merged, b.merged),
         deleted=_latest(a.deleted, b.deleted),
         acknowledged=_earliest(a.acknowledged, b.acknowledged),
@@ -110,6 +132,20 @@ def _first_role(a: Role | None, b: Role | None) -> Role | None:
 
 def _last_merged(a: Merged | None, b: Merged | None) -> Merged | None:
     return max(filter(None, (a, b)), key=lambda m: (m.at, m.into), default=None)
+
+
+def _last_record(a: Record | None, b: Record | None) -> Record | None:
+    """The latest record, with the earliest acknowledgement: a record tells of it only while it is open."""
+    if a is None or b is None:
+        return a or b
+    last = max(a, b, key=_order)
+    acknowledged = _earliest(a.strand.acknowledged, b.strand.acknowledged)
+    return replace(last, strand=replace(last.strand, acknowledged=acknowledged))
+
+
+def _order(record: Record) -> tuple[Nanoseconds, str, str]:
+    rest = replace(record.strand, fields={}, acknowledged=None)
+    return record.at, repr(sorted(record.strand.fields.items())), repr(rest)
 
 
 def _earliest(a: Nanoseconds | None, b: Nanoseconds | None) -> Nanoseconds | None:

@@ -14,7 +14,7 @@ from app.incident import State, merge
 from app.policy import Policy
 from app.refold import Refold
 from app.renew import judge
-from app.settings import Source
+from app.sources import Source
 from app.store import codec, incidents
 from app.store.engine import reading
 from app.store.incidents import Key, Stored

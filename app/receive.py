@@ -14,7 +14,8 @@ from app import errors, metrics, tracing
 from app.body import read_body
 from app.clock import Clock
 from app.refused import Refused
-from app.settings import Settings, Source
+from app.settings import Settings
+from app.sources import Source
 from app.store import events
 from app.store.trouble import cause, remedy
 from app.store.wake import Notifier

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from app.fold import Mapped, map_event
 from app.incident import State, merge
 from app.policy import Policy
-from app.settings import Source
+from app.sources import Source
 from app.store import codec, events, incidents
 from app.store.engine import reading
 from app.store.events import PROBLEMS, StoredEvent

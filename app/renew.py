@@ -10,7 +10,7 @@ from app.decide import NEW, Standing, Wanted, decide
 from app.in_force import Applied, InForce
 from app.incident import State
 from app.policy import Policy
-from app.settings import Source
+from app.sources import Source
 from app.store import codec, incidents
 from app.store.engine import reading
 from app.store.incidents import BACKGROUND, Carried, Held, Key, Renewed

@@ -13,7 +13,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from app.overdue import Watch, watched
-from app.settings import Secret
+from app.secret import Secret
 
 _current = threading.local()
 
@@ -44,14 +44,15 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
 
 
-class _Bearer(AuthBase):
-    """Sets the token; an auth object keeps requests from preferring a `.netrc` entry."""
+class Authorization(AuthBase):
+    """Sets the header; an auth object keeps requests from preferring a `.netrc` entry."""
 
-    def __init__(self, token: Secret) -> None:
-        self._token = token
+    def __init__(self, secret: Secret, how: str = "Bearer {}") -> None:
+        self._secret, self._how = secret, how
 
     def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-        prepared.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        """Return the request with its header."""
+        prepared.headers["Authorization"] = self._how.format(self._secret.reveal())
         return prepared
 
 
@@ -60,10 +61,10 @@ class _Session(requests.Session):
         """Return None: requests would read a redirection's whole body and parse where it leads."""
 
 
-def bounded_session(token: Secret) -> requests.Session:
-    """Return a session for calls with this bearer token, made within `bounded`; it follows no redirection."""
+def bounded_session(secret: Secret, how: str = "Bearer {}") -> requests.Session:
+    """Return a session for calls with this secret, made within `bounded`; it follows no redirection."""
     session = _Session()
-    session.auth = _Bearer(token)
+    session.auth = Authorization(secret, how)
     session.mount("http://", _Adapter())
     session.mount("https://", _Adapter())
     return session

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,47 +11,20 @@ from dotenv import dotenv_values
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from app.config import Config, SourceConfig, read_file
+from app.config import Config, read_file
 from app.errors import SettingsError
 from app.policy import Policy
+from app.secret import Secret, read_secret
+from app.sources import Source, all_sources, read_source
 from app.urls import base_url
 
 T = TypeVar("T")
 
-SHORTEST_SECRET = 16
 DEFAULT_CONFIG = Path("bridge.toml")
 _EPHEMERAL = ("DYNO", "K_SERVICE", "RENDER")
 """Variables that Heroku, Cloud Run and Render set, whose disks are gone with the next restart."""
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A secret that prints as `***`."""
-
-    _value: str
-
-    def __str__(self) -> str:
-        return "***"
-
-    __repr__ = __str__
-
-    def reveal(self) -> str:
-        """Return the secret itself, for the one place that needs it."""
-        return self._value
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where webhooks come from: `/webhooks/<name>`."""
-
-    name: str
-    vendor: str
-    secrets_env: str
-    secrets: tuple[Secret, ...] = ()
-    app_url: str | None = None
-    api_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +49,7 @@ class Settings:
     log_level: str
     start_paused: bool
     open_too_long_hours: float
+    reconcile_every: float
     dx_web_api_token: Secret | None
     dx_web_api_url: str
     sentry_dsn: Secret | None
@@ -84,6 +58,7 @@ class Settings:
         """Return every secret in these settings, for what has to keep them out of a text."""
         own = [getattr(self, each.name) for each in fields(self)]
         listed = [secret for source in self.sources.values() for secret in source.secrets]
+        listed += [source.api.secret for source in self.sources.values() if source.api]
         found = [each.reveal() for each in (*own, *listed) if isinstance(each, Secret)]
         return [*found, *filter(None, [make_url(self.database_url).password])]
 
@@ -149,53 +124,29 @@ def _file(path: str, variable: str) -> str:
         raise ValueError(f"the file named by {variable} cannot be read") from None
 
 
-def default_sources() -> dict[str, Source]:
-    """Return the sources that every bridge has, without their secrets, by name."""
-    sources = (
-        Source("pagerduty", "pagerduty", "PAGERDUTY_WEBHOOK_SECRETS"),
-        Source("opsgenie", "opsgenie", "OPSGENIE_WEBHOOK_TOKENS", app_url="https://app.opsgenie.com"),
-        Source("jsm", "jsm", "JSM_WEBHOOK_TOKENS"),
-        Source("jira", "jira", "JIRA_WEBHOOK_SECRETS"),
-    )
-    return {source.name: source for source in sources}
-
-
-def all_sources(config: Config) -> dict[str, Source]:
-    """Return the default sources as `bridge.toml` changes them, and its further ones; without their secrets."""
-    defaults = default_sources()
-    return defaults | {name: _configured(name, each, defaults) for name, each in config.sources.items()}
-
-
-def _configured(name: str, given: SourceConfig, defaults: Mapping[str, Source]) -> Source:
-    own = defaults.get(name, replace(defaults[given.vendor], name=name))
-    return replace(own, secrets_env=given.secrets_env or own.secrets_env, api_url=given.api_url)
-
-
-_APP_URLS = {"opsgenie": "OPSGENIE_APP_URL", "jsm": "JSM_SITE_URL"}
-
-
 def _settings(read: _Reader) -> Settings:
     config = _config(read)
     return Settings(
-        sources={name: _source(read, source) for name, source in all_sources(config).items()},
+        sources={name: read_source(read, source) for name, source in all_sources(config).items()},
         policy=config.policy,
         dx_base_url=read("DX_BASE_URL", base_url, None),
-        dx_api_token=read("DX_API_TOKEN", _secret, None),
+        dx_api_token=read("DX_API_TOKEN", read_secret, None),
         dx_max_rps=read("DX_MAX_RPS", _number(0, 1000), 10.0),
         dx_timeout=read("DX_TIMEOUT", _number(0.1, 300), 15.0),
         dx_outlive=read("DX_OUTLIVE", _number(0.5, 3600), 30.0),
         dx_concurrency=read("DX_CONCURRENCY", _whole(1, 64), 4),
         database_url=_database(read),
         reject_with=read("REJECT_WITH", _reject_with, 401),
-        admin_token=read("BRIDGE_ADMIN_TOKEN", _secret, None),
-        metrics_token=read("METRICS_TOKEN", _secret, None),
+        admin_token=read("BRIDGE_ADMIN_TOKEN", read_secret, None),
+        metrics_token=read("METRICS_TOKEN", read_secret, None),
         event_retention_days=read("EVENT_RETENTION_DAYS", _whole(1, 36500), 90),
         web_concurrency=read("WEB_CONCURRENCY", _whole(1, 64), 2),
         port=read("PORT", _whole(0, 65535), None),
         log_level=read("LOG_LEVEL", _log_level, "INFO"),
         start_paused=read("START_PAUSED", _flag, default=False),
         open_too_long_hours=read("OPEN_TOO_LONG_HOURS", _number(0, 100_000), 24.0),
-        dx_web_api_token=read("DX_WEB_API_TOKEN", _secret, None),
+        reconcile_every=read("RECONCILE_EVERY", _number(0, 604_800), 900.0),
+        dx_web_api_token=read("DX_WEB_API_TOKEN", read_secret, None),
         dx_web_api_url=read("DX_WEB_API_URL", base_url, "https://api.getdx.com"),
         sentry_dsn=read("SENTRY_DSN", _dsn, None),
     )
@@ -226,20 +177,6 @@ def _database(read: _Reader) -> str:
     return url
 
 
-def _source(read: _Reader, source: Source) -> Source:
-    variable = _APP_URLS.get(source.vendor)
-    app_url = read(variable, base_url, source.app_url) if variable else source.app_url
-    return replace(source, secrets=read(source.secrets_env, _secrets, ()), app_url=app_url)
-
-
-def _secret(text: str) -> Secret:
-    if len(text) < SHORTEST_SECRET:
-        raise ValueError(f"is shorter than {SHORTEST_SECRET} characters: make a long random one")
-    if not text.isascii() or not text.isprintable():
-        raise ValueError("has characters that no HTTP header can carry: use printable ASCII")
-    return Secret(text)
-
-
 def _dsn(text: str) -> Secret:
     """Check a DSN's form; it ends in the project's number."""
     scheme, _, rest = text.partition("://")
@@ -250,14 +187,6 @@ def _dsn(text: str) -> Secret:
         )
     base_url(f"{scheme}://{place}")
     return Secret(text)
-
-
-def _secrets(text: str) -> tuple[Secret, ...]:
-    """Split at commas; an empty item would be a key that anybody can sign with."""
-    items = [item.strip() for item in text.split(",")]
-    if "" in items:
-        raise ValueError("has an empty item: remove the comma too many")
-    return tuple(_secret(item) for item in items)
 
 
 def _number(least: float, most: float) -> Callable[[str], float]:

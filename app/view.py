@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 
+from app.authority import under
 from app.incident import State, Strand, join
 from mappers.fields import SECOND
 from mappers.observation import Kind, Nanoseconds, Value
@@ -27,6 +28,8 @@ class Incident:
     approximate: bool
     known: bool
     """False where only Associated alerts have named it: then nothing is told but that it exists."""
+    inferred: bool = False
+    """Its resolution was only shown in passing, or by the alerts of an incident: worth asking the vendor."""
 
 
 def view(state: State) -> Incident:
@@ -34,28 +37,33 @@ def view(state: State) -> Incident:
 
     Owner alerts tell status, start and fields; the others (Responders, and alerts of unknown type
     beside known ones) fill what no Owner has given; Associated alerts give nothing but existence.
-    Where no alert has a type, all count as Owners and the result is approximate.
+    Where no alert has a type, all count as Owners and the result is approximate. The record that the
+    vendor's API gave goes before all evidence up to its own time.
     """
     strands = state.strands.values()
     untyped = all(strand.role is None for strand in strands)
     owners = _pool(strand for strand in strands if untyped or strand.role == "owner")
     others = _pool(strand for strand in strands if not untyped and strand.role in ("responder", None))
     lead, fill = owners or others or Strand(), others or Strand()
+    if state.record is not None:
+        lead, untyped = under(state.record, lead), False
     started_at = _start(lead, fill, strands)
     opened = _last_open(lead, started_at)
     merged = lead.merged is not None and max(lead.merged.at, started_at) >= opened
     acknowledged = lead.acknowledged if lead.acknowledged is not None else fill.acknowledged
+    resolved_at = _resolution(lead, started_at, opened)
     return Incident(
         kind=state.kind,
         started_at=started_at,
-        resolved_at=_resolution(lead, started_at, opened),
+        resolved_at=resolved_at,
         fields=_fields(lead, fill),
         acknowledged_at=acknowledged,
         merged=merged,
         merged_into=lead.merged.into or None if lead.merged and merged else None,
         deleted=lead.deleted is not None and max(lead.deleted, started_at) >= opened,
         approximate=untyped,
-        known=bool(owners or others),
+        known=bool(owners or others or state.record),
+        inferred=resolved_at in lead.inferred,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import orjson
 
-from app.settings import Source
+from app.sources import Source
 from mappers import MAPPERS
 
 _LONGEST_KEY = 200

@@ -23,6 +23,9 @@ class Mapper(Protocol):
     def from_webhook(self, body: Mapping[str, Any]) -> Observation | Ignored:
         """Read one webhook body; raise Unmappable where it should carry an incident and cannot be read."""
 
+    def from_api(self, record: Mapping[str, Any]) -> Observation | Ignored:
+        """Read one record of the vendor's API, as its reader hands it over; raise Unmappable as above."""
+
     def event_id(self, body: Mapping[str, Any]) -> str | None:
         """Return the vendor's own id of the event, None where it gives none."""
 

@@ -105,13 +105,14 @@ class Instant(fields.Field[Nanoseconds | None]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Nanoseconds | None:
         if str(value).strip() in ("", "0"):
             return None
-        instant = _instant(str(value).upper())
+        instant = read_instant(str(value).upper())
         if instant is None or not _EARLIEST <= instant < _LATEST:
             raise ValidationError("Not a time (ISO-8601 with a zone, or an epoch) between 2000 and 2100.")
         return instant
 
 
-def _instant(text: str) -> Nanoseconds | None:
+def read_instant(text: str) -> Nanoseconds | None:
+    """Read ISO-8601 with a zone, in capitals, or an epoch of any unit; None where it is neither."""
     if _NUMBER.fullmatch(text):
         return _from_epoch(Decimal(text))
     if parts := _ISO.fullmatch(text):

@@ -45,14 +45,20 @@ class Observation:
     resolves: bool = False
     resolved_at: Nanoseconds | None = None
     """When it was resolved, where the event tells a time of its own for that; else `at`."""
+    infers: bool = False
+    """The event shows in passing that it is resolved: the resolution itself came earlier, or may not hold."""
     merged_into: str | None = None
     """The incident that this one was merged into; "" where the vendor does not tell which."""
     deleted: bool = False
     acknowledged: bool = False
+    acknowledged_at: Nanoseconds | None = None
+    """When it was acknowledged, where the record tells a time of its own for that; else `at`."""
     strand: str = ""
     """Which of the incident's alerts speaks; "" where the vendor speaks of the incident itself."""
     role: Role | None = "owner"
     """The part that this alert plays in its incident; None where this event does not tell."""
+    record: bool = False
+    """Not an event but the record that the vendor's API gave: the whole truth at `at`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """PagerDuty V3 webhooks (developer.pagerduty.com/docs/webhooks, V3 overview).
 
 One event a body: {"event": {id, event_type, occurred_at, data}}. Only `data.type == "incident"`
-carries an incident; ids, times and urgency follow the vendor's V3 overview.
+carries an incident; ids, times and urgency follow the vendor's V3 overview. A record of the REST API
+is {"read_at", "incident": {…}, "acknowledged_at"}: the last is read from the account's log.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,8 +43,14 @@ class IncidentType(VendorSchema):
     name = Text()
 
 
+class Acknowledgement(VendorSchema):
+    """`{"at": …}`; the REST API lists them while the incident is acknowledged."""
+
+    at = Instant()
+
+
 class IncidentData(VendorSchema):
-    """The incident as V3 events show it; 2021 bodies lack created_at and reopened_at."""
+    """The incident as V3 events show it (2021 bodies lack created_at and reopened_at), and as the REST API does."""
 
     id = Identifier(required=True)
     status = Lenient(Text())
@@ -55,6 +62,10 @@ class IncidentData(VendorSchema):
     priority = Lenient(fields.Nested(Reference))
     urgency = Lenient(Text())
     number = Number()
+    incident_number = Number()
+    resolved_at = Instant()
+    last_status_change_at = Instant()
+    acknowledgements = Lenient(fields.List(fields.Nested(Acknowledgement)))
     teams = Lenient(fields.List(fields.Nested(Reference)))
     escalation_policy = Lenient(fields.Nested(Reference))
     incident_type = Lenient(fields.Nested(IncidentType))
@@ -75,7 +86,15 @@ class Envelope(VendorSchema):
     event = fields.Nested(Event, required=True)
 
 
-_ENVELOPE = Envelope()
+class Record(VendorSchema):
+    """An incident of the REST API, with when it was read."""
+
+    read_at = Instant(required=True)
+    incident = fields.Nested(IncidentData, required=True)
+    acknowledged_at = Instant()
+
+
+_ENVELOPE, _RECORD = Envelope(), Record()
 
 
 def recognises(body: Mapping[str, Any]) -> bool:
@@ -94,6 +113,32 @@ def from_webhook(body: Mapping[str, Any]) -> Observation | Ignored:
         return Ignored(not_incident)
     event = load(_ENVELOPE, body)["event"]
     return _observe(event.get("event_type") or "", event.get("occurred_at"), event["data"])
+
+
+def from_api(record: Mapping[str, Any]) -> Observation:
+    """Read a record of the REST API; raise Unmappable where it cannot be read.
+
+    Its times are whole seconds; `resolved_at` is null while it is open (OpenAPI, since 2023-05-08).
+    """
+    loaded = load(_RECORD, record)
+    data = loaded["incident"]
+    listed = [each.get("at") for each in data.get("acknowledgements") or ()]
+    times = [at for at in (loaded.get("acknowledged_at"), *listed) if at is not None]
+    resolved = data.get("status") == "resolved"
+    return Observation(
+        vendor_id=data["id"],
+        kind="incident",
+        at=loaded["read_at"],
+        fields=_told(data),
+        created_at=data.get("created_at"),
+        opens=not resolved,
+        resolves=resolved,
+        resolved_at=data.get("resolved_at") or data.get("last_status_change_at"),
+        merged_into=_merged_into(data.get("resolve_reason")) if resolved else None,
+        acknowledged=bool(times),
+        acknowledged_at=min(times, default=None),
+        record=True,
+    )
 
 
 def event_id(body: Mapping[str, Any]) -> str | None:
@@ -136,16 +181,21 @@ def _observe(event_type: str, at: int | None, data: dict[str, Any]) -> Observati
         vendor_id=data["id"],
         kind="incident",
         at=at,
-        fields={field: read(data[key]) for key, (field, read) in _FIELDS.items() if key in data},
+        fields=_told(data),
         about=_ABOUT.get(event_type, frozenset()),
         created_at=data.get("created_at"),
         opened_at=data.get("reopened_at"),
         opens=opens,
         shows_open=not opens and not resolved and data.get("status") in ("triggered", "acknowledged"),
         resolves=resolved,
+        infers=event_type != "incident.resolved",
         merged_into=_merged_into(data.get("resolve_reason")) if resolved else None,
         acknowledged=event_type == "incident.acknowledged",
     )
+
+
+def _told(data: dict[str, Any]) -> dict[str, Value | None]:
+    return {field: read(data[key]) for key, (field, read) in _FIELDS.items() if key in data}
 
 
 def _merged_into(reason: Any) -> str | None:
@@ -187,6 +237,7 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Value | None]]] = {
     "service": ("services", _service),
     "priority": ("priority", _priority),
     "urgency": ("urgency", _as_it_is),
+    "incident_number": ("number", _as_it_is),
     "number": ("number", _as_it_is),
     "teams": ("teams", _labels),
     "escalation_policy": ("escalation_policy", _label),

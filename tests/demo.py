@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from app.settings import Secret
+from app.secret import Secret
 from app.web.dashboard.signin import one_time_link
 from tests.harness import ADMIN_TOKEN, ROOT, Bridge, Sandbox, running_sandbox, wait_until
 

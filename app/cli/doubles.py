@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from app.settings import Settings, Source
+from app.settings import Settings
+from app.sources import Source
 
 _CONNECTORS = {
     "pagerduty": "PagerDuty",

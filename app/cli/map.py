@@ -20,7 +20,7 @@ from app.fold import Mapped, map_body
 from app.incident import State, merge
 from app.policy import Policy
 from app.renew import judge
-from app.settings import Source, all_sources
+from app.sources import Source, all_sources
 from app.store.events import PROBLEMS
 from app.store.incidents import Key
 from app.webhook import NotJSONError, digest, parse, read_webhook

@@ -14,7 +14,8 @@ from app.cli.open import plain, short
 from app.config import digest
 from app.plan import Body, Change, Plan, Planner, refusals
 from app.policy import DEFAULT, Policy
-from app.settings import Settings, all_sources
+from app.settings import Settings
+from app.sources import all_sources
 from app.store import deliveries, incidents, policies
 from app.store.engine import reading
 

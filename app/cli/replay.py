@@ -10,7 +10,7 @@ import requests
 
 from app.cli.common import settings_or_exit
 from app.cli.inputs import bodies
-from app.settings import Source
+from app.sources import Source
 from app.verify import SIGNERS
 from app.webhook import NotJSONError, parse
 from mappers import recognise

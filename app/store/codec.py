@@ -8,7 +8,7 @@ import orjson
 
 from app.decide import Override
 from app.document import ALWAYS, Document, request
-from app.incident import Merged, Register, State, Strand
+from app.incident import Merged, Record, Register, State, Strand
 from mappers.observation import Nanoseconds, Service, Value
 
 
@@ -48,7 +48,9 @@ def load_document(text: str) -> Document:
 def load_state(text: str) -> State:
     """Read what `dump` wrote of a state; parts unknown to this version are passed over."""
     state = orjson.loads(text)
-    return State(state["kind"], {name: _strand(strand) for name, strand in state["strands"].items()})
+    strands = {name: _strand(strand) for name, strand in state["strands"].items()}
+    record = state.get("record")
+    return State(state["kind"], strands, Record(record["at"], _strand(record["strand"])) if record else None)
 
 
 def dump_override(override: Override, at: Nanoseconds, by: str) -> str | None:
@@ -75,6 +77,7 @@ def _strand(strand: Mapping[str, Any]) -> Strand:
         opened=strand.get("opened"),
         shown_open=tuple(strand.get("shown_open", ())),
         resolved=tuple(strand.get("resolved", ())),
+        inferred=tuple(strand.get("inferred", ())),
         merged=Merged(merged["at"], merged["into"]) if merged else None,
         deleted=strand.get("deleted"),
         acknowledged=strand.get("acknowledged"),

@@ -5,7 +5,8 @@ import hmac
 from flask import Flask, Request, request
 
 from app.errors import Refusal
-from app.settings import Secret, Settings
+from app.secret import Secret
+from app.settings import Settings
 
 API = "/api/v1"
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.settings import Secret
+from app.secret import Secret
 from app.web.dashboard.signin import one_time_link
 from tests.browser.scene import Scene
 from tests.browser.window import Windows, sign_in

@@ -16,7 +16,7 @@ from sqlalchemy import update
 from app.cli import main
 from app.clock import Clock
 from app.fold import Folder
-from app.settings import default_sources
+from app.sources import default_sources
 from app.store import events, tables
 from app.store.engine import connect
 from app.store.migrate import upgrade

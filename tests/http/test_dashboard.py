@@ -12,7 +12,7 @@ from werkzeug.test import Client, TestResponse
 
 from app.clock import Clock
 from app.fold import Folder
-from app.settings import Secret
+from app.secret import Secret
 from app.store import tables
 from app.web.dashboard import signin
 from tests.harness import ADMIN_TOKEN

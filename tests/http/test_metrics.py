@@ -14,7 +14,7 @@ from app.clock import Clock
 from app.fold import Folder
 from app.policy import DEFAULT, Policy
 from app.rules import compile_rule
-from app.settings import default_sources
+from app.sources import default_sources
 from mappers.fields import SECOND
 from tests.harness import ROOT
 from tests.http.conftest import METRICS_TOKEN

@@ -10,7 +10,7 @@ from typing import Any
 from app import incident, view
 from app.document import request
 from app.policy import document
-from app.settings import default_sources
+from app.sources import default_sources
 from mappers import MAPPERS
 from mappers.fields import Instant
 from mappers.observation import Ignored

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from app.catalog import CatalogError, Entity, entities
 from app.sandbox import create_sandbox, running
-from app.settings import Secret
+from app.secret import Secret
 from tests.sandbox.shared import AUTH, TOKEN, World, calls, switch_on
 
 METHOD = "catalog.entities.list"

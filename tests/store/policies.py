@@ -20,7 +20,7 @@ from app.override import Change, Corrections
 from app.plan import Plan, Planner
 from app.policy import Policy
 from app.renew import Renewal
-from app.settings import Source, default_sources
+from app.sources import Source, default_sources
 from app.store import deliveries, events, incidents, policies, tables
 from tests.histories import history
 from tests.histories.values import OPSGENIE_SERVICE_IDS, PAGERDUTY_SERVICES

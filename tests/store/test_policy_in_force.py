@@ -13,7 +13,7 @@ from app.in_force import InForce, apply
 from app.policy import DEFAULT, Policy, SourcePolicy
 from app.renew import Renewal
 from app.rules import compile_rule
-from app.settings import Source, default_sources
+from app.sources import Source, default_sources
 from app.store import codec, incidents, policies, tables
 from tests.store.dx import BUSY, REFUSED
 from tests.store.test_counterexamples import is_blocked

@@ -10,7 +10,7 @@ from app.override import Corrections
 from app.plan import refusals
 from app.policy import Policy, SourcePolicy
 from app.rules import compile_rule
-from app.settings import default_sources
+from app.sources import default_sources
 from app.store import deliveries, incidents, tables
 from mappers.fields import SECOND
 from tests.store.dx import (

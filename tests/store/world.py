@@ -16,7 +16,8 @@ from app.document import Document, request
 from app.fold import Folder
 from app.policy import DEFAULT, Policy
 from app.retry import Sender
-from app.settings import Secret, default_sources
+from app.secret import Secret
+from app.sources import default_sources
 from app.store import codec, deliveries, events, incidents, sender, tables
 from app.store.deliveries import Claim
 from app.store.incidents import Held, Renewed

@@ -11,7 +11,7 @@ import pytest
 
 from app import catalog
 from app.catalog import CatalogError, Entity, entities, entity
-from app.settings import Secret
+from app.secret import Secret
 
 TOKEN = Secret("web-api-token-0123456789")
 

@@ -18,7 +18,8 @@ from app.config import Config, SourceConfig, digest, load_policy, policy_text, r
 from app.errors import PolicyUnreadableError
 from app.policy import DEFAULT, ISSUE_TYPES, METADATA, RETRACTABLE, Policy, SourcePolicy
 from app.rules import compile_rule
-from app.settings import Settings, all_sources, read_settings
+from app.settings import Settings, read_settings
+from app.sources import all_sources
 from app.urls import base_url
 from mappers import MAPPERS
 

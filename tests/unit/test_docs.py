@@ -7,7 +7,8 @@ import pytest
 
 from app.cli import _COMMANDS
 from app.factory import create_app
-from app.settings import default_sources, read_settings
+from app.settings import read_settings
+from app.sources import default_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import SettingsError
-from app.settings import Secret, Settings, load_settings
+from app.secret import Secret
+from app.settings import Settings, load_settings
 
 MARK = "hunter2hunter2hunter2"  # stands in every secret, good and bad
 SECRET = f"{MARK}-of-one-subscription"

@@ -3,7 +3,7 @@
 import pytest
 
 from app.clock import Clock
-from app.settings import Secret
+from app.secret import Secret
 from app.web.dashboard.signin import Brake, is_token, key_of, nonce_of, one_time_link
 
 TOKEN = Secret("admin-token-0123456789")

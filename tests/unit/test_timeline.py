@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from app.policy import DEFAULT
-from app.settings import default_sources
+from app.sources import default_sources
 from app.store.acts import Act
 from app.web.dashboard.timeline import Difference, Entry, Story, differences, of_act, of_call
 from mappers.fields import SECOND

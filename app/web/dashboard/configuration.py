@@ -5,7 +5,9 @@ from dataclasses import fields
 
 from sqlalchemy import make_url
 
-from app.settings import Secret, Settings, Source
+from app.secret import Secret
+from app.settings import Settings
+from app.sources import Source
 
 _VARIABLES = {"admin_token": "BRIDGE_ADMIN_TOKEN", "sentry_dsn": "SENTRY_DSN"}
 _ELSEWHERE = ("sources", "policy", "database_url")

@@ -11,7 +11,8 @@ from app.clock import Clock
 from app.config import digest
 from app.errors import UnknownError
 from app.in_force import Applied, InForce
-from app.settings import Settings, Source
+from app.settings import Settings
+from app.sources import Source
 from app.store import acts, browse, incidents, sender
 from app.store.acts import HOUR
 from app.store.engine import reading

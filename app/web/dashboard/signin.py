@@ -11,7 +11,7 @@ from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from app.clock import Clock
-from app.settings import Secret
+from app.secret import Secret
 
 HOURS = 12
 LINK_SECONDS = 900

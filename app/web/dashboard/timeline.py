@@ -12,7 +12,7 @@ from app.fold import map_event
 from app.incident import State, merge
 from app.policy import Policy
 from app.renew import judge
-from app.settings import Source
+from app.sources import Source
 from app.store import codec
 from app.store.acts import Act
 from app.store.events import StoredEvent

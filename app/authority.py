@@ -1,0 +1,72 @@
+"""The vendor's API record against the webhooks: the record is the truth up to its own time; pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from app.incident import Record, Register, Strand, join
+from mappers.fields import SECOND
+from mappers.observation import Nanoseconds, Service
+
+SAME_RESOLUTION = 2 * SECOND
+"""A webhook's resolution within this of the record's is the same one, told more precisely."""
+
+
+def under(record: Record, webhooks: Strand) -> Strand:
+    """Return the evidence that counts: the record's, and what webhooks tell of the time after it.
+
+    Webhooks keep what the record does not tell (a tag, say), and the milliseconds of its resolution.
+    """
+    told = record.strand
+    resolution = min(told.resolved, default=None)
+    precise = None if resolution is None else _precise(resolution, webhooks)
+    truth = told if precise is None else replace(told, resolved=(precise,))
+    return _named(join(_later(webhooks, told, record.at, _last_of(resolution)), truth), told.fields)
+
+
+def _later(webhooks: Strand, told: Strand, at: Nanoseconds, resolution_ends: Nanoseconds) -> Strand:
+    """Return what webhooks tell of the time after `at`, and of what the record is silent about."""
+    fields = {
+        name: register
+        for name, register in webhooks.fields.items()
+        if name not in told.fields or register.at > at
+    }
+    opened = webhooks.opened
+    return replace(
+        webhooks,
+        fields=fields,
+        created=webhooks.created if told.created is None else None,
+        opened=opened if opened is not None and opened > max(at, resolution_ends) else None,
+        shown_open=tuple(
+            time for time in webhooks.shown_open if time > max(at, resolution_ends + SAME_RESOLUTION)
+        ),
+        resolved=tuple(time for time in webhooks.resolved if time > at),
+        inferred=tuple(time for time in webhooks.inferred if time > at),
+        merged=webhooks.merged if told.merged is None else None,
+        deleted=webhooks.deleted if webhooks.deleted is not None and webhooks.deleted > at else None,
+    )
+
+
+def _precise(resolution: Nanoseconds, webhooks: Strand) -> Nanoseconds | None:
+    exact = set(webhooks.resolved).difference(webhooks.inferred)
+    near = [time for time in exact if abs(time - resolution) <= SAME_RESOLUTION]
+    return min(near, key=lambda time: (abs(time - resolution), time), default=None)
+
+
+def _last_of(resolution: Nanoseconds | None) -> Nanoseconds:
+    """Return the end of the second that a resolution in whole seconds stands for."""
+    return 0 if resolution is None else resolution + (SECOND - 1 if resolution % SECOND == 0 else 0)
+
+
+def _named(strand: Strand, told: Mapping[str, Register]) -> Strand:
+    """Name services that a later webhook gives by their id alone, as far as the record knows them."""
+    listed = strand.fields.get("services")
+    names = {each.id: each.name for each in _services(told.get("services"))}
+    if listed is None or not names or not listed.value:
+        return strand
+    named = tuple(replace(each, name=each.name or names.get(each.id)) for each in _services(listed))
+    return replace(strand, fields={**strand.fields, "services": replace(listed, value=named)})
+
+
+def _services(register: Register | None) -> list[Service]:
+    value = register.value if register else None
+    return [each for each in value if isinstance(each, Service)] if isinstance(value, tuple) else []

@@ -1,0 +1,1 @@
+"""Readers of the vendors' REST APIs: one module each, listed in `app.vendors.readers`."""
