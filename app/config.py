@@ -136,9 +136,7 @@ def _config(loaded: Mapping[str, Any]) -> Config:
         retract=frozenset(incidents.get("retract", ())),
         metadata=_ordered(incidents.get("metadata", METADATA)),
         rename=_changed(incidents.get("rename", {})),
-        sources={
-            name: SourcePolicy(**_but(each, *_OF_THE_PROCESS)) for name, each in sources.items()
-        },
+        sources={name: SourcePolicy(**_but(each, *_OF_THE_PROCESS)) for name, each in sources.items()},
     )
     configs = {name: SourceConfig(**_only(each)) for name, each in sources.items()}
     return Config(policy, configs)
@@ -178,7 +176,7 @@ def _of_source(name: str, source: Mapping[str, Any]) -> Iterator[str]:
         yield "secrets_env: is missing: name the variable that holds the source's secrets"
     if "api_token_env" in source and vendor in ("jsm", "jira"):
         yield "api_token_env: the sites of Atlassian are read with JSM_API_TOKEN, JSM_EMAIL and JSM_CLOUD_ID"
-    if "issue_types" in source and vendor in MAPPERS and vendor != "jira":
+    if "issue_types" in source and str(vendor) in MAPPERS and vendor != "jira":
         yield "issue_types: only Jira's issues have types"
 
 

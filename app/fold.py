@@ -18,7 +18,7 @@ from app.sources import Source
 from app.store import codec, events, incidents
 from app.store.engine import reading
 from app.store.events import Folded, StoredEvent
-from app.store.incidents import Carried, Held, Key, Renewed
+from app.store.incidents import BACKGROUND, LIVE, Carried, Held, Key, Renewed
 from mappers import MAPPERS
 from mappers.observation import Ignored, Nanoseconds, Unmappable
 
@@ -45,10 +45,13 @@ class _Told(Folded):
     reference_id: str | None = None
 
 
-def map_body(source: Source, body: Mapping[str, object], received_at: Nanoseconds) -> Mapped:
-    """Map one webhook body of a source; nothing that a body contains raises."""
+def map_body(
+    source: Source, body: Mapping[str, object], received_at: Nanoseconds, *, record: bool = False
+) -> Mapped:
+    """Map one webhook body of a source, or a record of its vendor's API; nothing that it contains raises."""
+    mapper = MAPPERS[source.vendor]
     try:
-        seen = MAPPERS[source.vendor].from_webhook(body)
+        seen = mapper.from_api(body) if record else mapper.from_webhook(body)
         if isinstance(seen, Ignored):
             return Mapped("ignored", seen.reason)
         return Mapped("upsert", None, (source.name, seen.vendor_id), observe(seen, received_at))
@@ -65,7 +68,7 @@ def map_event(event: StoredEvent, sources: Mapping[str, Source], policy: Policy)
         source = Source(event.source, of_source.vendor, secrets_env="")
     if source is None:
         return Mapped("failed", f"no source named {event.source} is configured")
-    return map_body(source, orjson.loads(event.body), event.received_at)
+    return map_body(source, orjson.loads(event.body), event.received_at, record=event.record)
 
 
 class Folder:
@@ -120,7 +123,10 @@ class Folder:
         applied = self._in_force.in_transaction(connection, now)
         held = {each.key: each for each in incidents.lock(connection, states, now)}
         made = {key: self._renew(applied, each, states[key]) for key, each in held.items()}
-        incidents.renew(connection, list(filter(None, made.values())), self._destination, now)
+        live = {each.key for event, each in mapped if not event.record}
+        for lane, is_live in ((LIVE, True), (BACKGROUND, False)):
+            of_lane = [each for key, each in made.items() if each and (key in live) is is_live]
+            incidents.renew(connection, of_lane, self._destination, now, lane)
         folded = [_folded(event, each, made) for event, each in mapped]
         events.mark_folded(connection, folded)
         return folded

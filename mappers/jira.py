@@ -123,6 +123,11 @@ def from_webhook(body: Mapping[str, Any]) -> Observation | Ignored:
     return _observe(event, envelope.get("timestamp"), envelope["issue"], changed)
 
 
+def from_api(record: Mapping[str, Any]) -> Observation | Ignored:
+    """Read a record of the REST API; raise Unmappable where it cannot be read."""
+    raise Unmappable(_REST)
+
+
 def event_id(body: Mapping[str, Any]) -> None:
     """Return None: a header names the delivery, not the body."""
 

@@ -1,12 +1,13 @@
 """Jira Service Management Operations: Opsgenie's alert webhooks under another name and other links."""
 
 from mappers.observation import Kind
-from mappers.opsgenie import DELIVERY_HEADER, REFERENCE_PREFIX, event_id, from_webhook, redact
+from mappers.opsgenie import DELIVERY_HEADER, REFERENCE_PREFIX, event_id, from_api, from_webhook, redact
 
 __all__ = [
     "DELIVERY_HEADER",
     "REFERENCE_PREFIX",
     "event_id",
+    "from_api",
     "from_webhook",
     "recognises",
     "redact",

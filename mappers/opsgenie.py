@@ -106,6 +106,11 @@ def from_webhook(body: Mapping[str, Any]) -> Observation | Ignored:
     return _observe(action, alert)
 
 
+def from_api(record: Mapping[str, Any]) -> Observation | Ignored:
+    """Read a record of the REST API; raise Unmappable where it cannot be read."""
+    raise Unmappable(_REST)
+
+
 def event_id(body: Mapping[str, Any]) -> None:
     """Return None: deliveries carry no id, so the digest of the body stands for one."""
 

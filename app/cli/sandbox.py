@@ -1,4 +1,4 @@
-"""`dx-bridge sandbox`: a local stand-in for DX's API."""
+"""`dx-bridge sandbox`: a local stand-in for DX's API and the vendors'."""
 
 import click
 
@@ -20,7 +20,7 @@ from app.sandbox import create_sandbox, serve
 )
 @click.option("--seed", type=int, help="Makes the chances of faults repeatable.")
 def command(host: str, port: int, token: str, seed: int | None) -> None:
-    """Run a local stand-in for DX's Data Cloud API.
+    """Run a local stand-in for DX's Data Cloud API, and for the vendors' REST APIs.
 
     It is strict, keeps what it is told in memory, and shows it as a page at / and as JSON. Point the
     bridge at it:
@@ -69,5 +69,42 @@ def command(host: str, port: int, token: str, seed: int | None) -> None:
     Which calls: "reference_id", "method" (incidents.upsert, incidents.delete,
     customData.getAllByReference), "share" (0 to 1), "times"; "name" is what
     the log of calls says.
+
+    The vendors are below prefixes, with each one's queries, pages, limits and quirks. They show the
+    records that they are given and know the token sandbox-vendor-token-0123:
+
+    \b
+      export PAGERDUTY_API_URL=http://127.0.0.1:8099/pagerduty
+      export OPSGENIE_API_URL=http://127.0.0.1:8099/opsgenie
+      http://127.0.0.1:8099/atlassian stands for https://api.atlassian.com
+
+    \b
+    A vendor's records, replaced (PUT), changed by id (PATCH), forgotten (DELETE):
+      curl -X PUT localhost:8099/sandbox/vendors/pagerduty -d '{
+        "incidents": [{"id": "PGR0VU2", "incident_number": 1,
+          "title": "Checkout is slow", "status": "triggered",
+          "created_at": "2026-03-01T10:15:30Z"}],
+        "settings": {"rate": 960}}'
+      curl -X DELETE localhost:8099/sandbox/vendors/pagerduty/incidents/PGR0VU2
+    How many there are, and what was asked:
+      curl 'localhost:8099/sandbox/vendors/pagerduty?after=0'
+
+    \b
+    pagerduty: "incidents", "log_entries", "subscriptions"
+    opsgenie:  "incidents", "alerts", "services", "teams"
+    atlassian: "alerts", "issues", "teams"
+
+    \b
+    "settings" of each:
+      "token", "rate"       the key, and requests a minute
+      "clock_offset"        seconds that its clock is ahead of this machine's
+      "latency"             seconds before each answer
+      "fail"                a list of faults: "path" (a prefix), "method",
+                            "status" or "cut": true, "html": true, "headers",
+                            "times", and "after" so many that go well
+      "zone"                pagerduty, atlassian: where times without an
+                            offset are
+      "incident_api"        opsgenie: false if the plan has no incidents
+      "email", "cloud_id", "issue_types"   atlassian
     """
     serve(create_sandbox(token, seed), host, port)

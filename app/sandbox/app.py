@@ -8,13 +8,14 @@ from werkzeug.exceptions import HTTPException
 from app.sandbox.api import api, web_api
 from app.sandbox.control import control
 from app.sandbox.state import Sandbox
+from app.sandbox.vendors.routes import BLUEPRINTS
 
 
 def create_sandbox(token: str, seed: int | None = None, **world: Any) -> Flask:
-    """Create a stand-in for DX that knows one token and holds nothing yet.
+    """Create a stand-in for DX, and for the vendors' REST APIs, that knows one token and holds nothing yet.
 
-    `seed` makes the chances of faults repeatable. `world` replaces `clock` (() -> s, monotonic), `sleep` (s)
-    and `later` (s, function), as tests do.
+    `seed` makes the chances of faults repeatable. `world` replaces `clock` (() -> s, monotonic), `wall`
+    (() -> s since the epoch), `sleep` (s) and `later` (s, function), as tests do.
     """
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -22,6 +23,8 @@ def create_sandbox(token: str, seed: int | None = None, **world: Any) -> Flask:
     app.register_blueprint(api)
     app.register_blueprint(web_api)
     app.register_blueprint(control)
+    for vendor in BLUEPRINTS:
+        app.register_blueprint(vendor)
     app.register_error_handler(HTTPException, _as_json)
     return app
 

@@ -11,6 +11,7 @@ from app.sandbox.answers import Effects
 from app.sandbox.catalog import Catalog
 from app.sandbox.faults import Faults
 from app.sandbox.store import Store
+from app.sandbox.vendors.world import Vendors
 
 
 def in_background(seconds: float, act: Callable[[], object]) -> None:
@@ -21,9 +22,9 @@ def in_background(seconds: float, act: Callable[[], object]) -> None:
 
 
 class Sandbox:
-    """Token, store, faults, catalog. A reset begins new ones, so a call still on its way ends in what is forgotten."""
+    """Token, store, faults, catalog, vendors. A reset begins new ones, so a call still on its way ends in what is forgotten."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the world is what tests replace
         self,
         token: str,
         seed: int | None = None,
@@ -31,10 +32,11 @@ class Sandbox:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         later: Callable[[float, Callable[[], object]], None] = in_background,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.token = token
         self.effects = Effects(sleep, later)
-        self._seed, self._clock = seed, clock
+        self._seed, self._clock, self._wall = seed, clock, wall
         self.reset()
 
     def reset(self) -> None:
@@ -42,6 +44,7 @@ class Sandbox:
         self.store = Store(self._clock)
         self.faults = Faults(self._seed)
         self.catalog = Catalog()
+        self.vendors = Vendors(clock=self._clock, wall=self._wall, sleep=self.effects.sleep)
 
 
 def current() -> Sandbox:

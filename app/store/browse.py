@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Connection, Row, cast, func, literal_column, select
+from sqlalchemy import JSON, ColumnElement, Connection, Row, cast, false, func, literal_column, select
 
 from app.store.acts import HOUR
 from app.store.events import IS_PROBLEM
@@ -82,8 +82,9 @@ def problems(connection: Connection, limit: int) -> list[Row[Any]]:
 
 
 def last_event(connection: Connection, source: str) -> Nanoseconds | None:
-    """Return when a source last sent anything; None for never."""
-    statement = select(func.max(events.c.received_at)).where(events.c.source == source)
+    """Return when a source last sent a webhook; None for never."""
+    webhooks = (events.c.source == source, events.c.record == false())
+    statement = select(func.max(events.c.received_at)).where(*webhooks)
     at: Nanoseconds | None = connection.execute(statement).scalar_one()
     return at
 
@@ -91,10 +92,10 @@ def last_event(connection: Connection, source: str) -> Nanoseconds | None:
 def received_by_hour(
     connection: Connection, sources: Iterable[str], since: Nanoseconds
 ) -> dict[tuple[str, int], int]:
-    """Count the events received by source and hour (since the epoch); one search of the index a source."""
+    """Count the webhooks received by source and hour (since the epoch); one search of the index a source."""
     found: dict[tuple[str, int], int] = {}
     for source in sources:
-        where = (events.c.source == source, events.c.received_at >= since)
+        where = (events.c.source == source, events.c.record == false(), events.c.received_at >= since)
         found |= _by_hour(connection, events.c.source, events.c.received_at, *where)
     return found
 

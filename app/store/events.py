@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select, update
+from sqlalchemy import Connection, bindparam, false, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store.tables import events
@@ -12,18 +12,26 @@ from mappers.observation import Nanoseconds
 PROBLEMS = ("unmappable", "failed")
 IS_PROBLEM = events.c.outcome.in_([literal_column(f"'{outcome}'") for outcome in PROBLEMS])
 """In the words of its index: bound values would not be recognised there."""
-_COLUMNS = (events.c.id, events.c.source, events.c.key, events.c.received_at, events.c.body)
+_COLUMNS = (
+    events.c.id,
+    events.c.source,
+    events.c.key,
+    events.c.received_at,
+    events.c.body,
+    events.c.record,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """A webhook as it was received."""
+    """A webhook as it was received, or a record as it was read from the vendor's API."""
 
     id: int
     source: str
     key: str
     received_at: Nanoseconds
     body: bytes
+    record: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +56,42 @@ def add(connection: Connection, source: str, key: str, body: bytes, received_at:
     return connection.execute(statement).first() is not None
 
 
-def unfolded(connection: Connection, limit: int, *, lock: bool = False) -> list[StoredEvent]:
-    """Return the oldest events not yet folded; a flag and not a cursor, since ids may commit out of order.
+def add_records(
+    connection: Connection, source: str, bodies: Iterable[tuple[str, bytes]], read_at: Nanoseconds
+) -> None:
+    """Store records of the vendor's API, each with its key; what is held already stays."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    rows = [
+        {"source": source, "key": key, "body": body, "received_at": read_at, "record": True}
+        for key, body in bodies
+    ]
+    if rows:
+        connection.execute(insert(events).on_conflict_do_nothing(index_elements=["source", "key"]), rows)
 
+
+def unfolded(connection: Connection, limit: int, *, lock: bool = False) -> list[StoredEvent]:
+    """Return the oldest events not yet folded, webhooks first: history must not keep the present waiting.
+
+    A flag and not a cursor, since ids may commit out of order.
     With `lock` those that another process is folding are left to it.
     """
-    statement = select(*_COLUMNS).where(~events.c.folded).order_by(events.c.id).limit(limit)
+    statement = select(*_COLUMNS).where(~events.c.folded).order_by(events.c.record, events.c.id).limit(limit)
     found = connection.execute(statement.with_for_update(skip_locked=True) if lock else statement)
     return [StoredEvent(*row) for row in found]
 
 
 def oldest_unfolded(connection: Connection) -> Nanoseconds | None:
     """Return when the first of the events not yet folded was received; None where all are."""
-    statement = select(events.c.received_at).where(~events.c.folded).order_by(events.c.id).limit(1)
+    ordered = select(events.c.received_at).where(~events.c.folded).order_by(events.c.record, events.c.id)
+    statement = ordered.limit(1)
     return connection.execute(statement).scalar()
 
 
 def last_received(connection: Connection, sources: Iterable[str]) -> dict[str, Nanoseconds]:
-    """Return when the last event of each of these sources was received, of those that have sent any."""
-    last = select(func.max(events.c.received_at)).where(events.c.source == bindparam("of_source"))
+    """Return when the last webhook of each of these sources was received, of those that have sent any."""
+    last = select(func.max(events.c.received_at)).where(
+        events.c.source == bindparam("of_source"), events.c.record == false()
+    )
     found = {name: connection.execute(last, {"of_source": name}).scalar_one() for name in sources}
     return {name: at for name, at in found.items() if at is not None}
 

@@ -295,7 +295,7 @@ def renew(
         connection.execute(everything, [_changed(each, destination) for each in changed])
 
 
-_TOLD = ("state", "policy", "reason", "kept", "started_at", "resolved_at")
+_TOLD = ("state", "policy", "reason", "kept", "started_at", "resolved_at", "inferred")
 _CHANGED = ("action", "reference_id", "desired", "digest", "due_at")
 
 
@@ -310,6 +310,7 @@ def _told(renewed: Renewed) -> dict[str, object]:
         "new_kept": wanted.kept,
         "new_started_at": wanted.shown.started_at,
         "new_resolved_at": wanted.shown.resolved_at,
+        "new_inferred": wanted.shown.inferred,
     }
 
 

@@ -53,6 +53,14 @@ incidents = Table(
     ),
     Column("started_at", BigInteger),
     Column("resolved_at", BigInteger),
+    Column(
+        "inferred",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="its resolution was only shown in passing",
+    ),
+    Column("asked_at", BigInteger, comment="when the vendor was last asked"),
     Column("events_purged", Boolean, nullable=False, server_default=false(), comment="no re-fold any more"),
     Column("updated_at", BigInteger, nullable=False),
     UniqueConstraint("source", "vendor_id", name="uq_incidents_source_vendor_id"),
@@ -97,6 +105,12 @@ incidents = Table(
         postgresql_where=text("override IS NOT NULL"),
     ),
     Index(
+        "ix_incidents_inferred",
+        "source",
+        sqlite_where=text("inferred = 1"),
+        postgresql_where=text("inferred"),
+    ),
+    Index(
         "ix_incidents_suspect",
         "id",
         sqlite_where=text("suspect = 1"),
@@ -112,12 +126,25 @@ events = Table(
     Column("key", Text, nullable=False, comment="the vendor's event id, else the digest of the body"),
     Column("received_at", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False, comment="JSON as received, redacted"),
+    Column(
+        "record",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="not a webhook: read from the vendor's API",
+    ),
     Column("folded", Boolean, nullable=False, server_default=false()),
     Column("outcome", Text, comment="upsert, ignored, unmappable or failed, once folded"),
     Column("reason", Text),
     Column("incident_id", _Id, ForeignKey("incidents.id", ondelete="SET NULL")),
     UniqueConstraint("source", "key", name="uq_events_source_key"),
-    Index("ix_events_unfolded", "id", sqlite_where=text("folded = 0"), postgresql_where=text("NOT folded")),
+    Index(
+        "ix_events_unfolded",
+        "record",
+        "id",
+        sqlite_where=text("folded = 0"),
+        postgresql_where=text("NOT folded"),
+    ),
     Index(
         "ix_events_problem",
         "outcome",
@@ -126,7 +153,7 @@ events = Table(
     ),
     Index("ix_events_incident_id", "incident_id"),
     Index("ix_events_received_at", "received_at"),
-    Index("ix_events_source_received_at", "source", "received_at"),
+    Index("ix_events_source_received_at", "source", "record", "received_at"),
 )
 
 calls = Table(
@@ -199,6 +226,15 @@ policies = Table(
     Column("digest", Text, primary_key=True),
     Column("document", Text, nullable=False, comment="JSON in the shape of `bridge.toml`"),
     Column("applied_at", BigInteger, nullable=False),
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("what", Text, primary_key=True, comment="a backfill's window, or `changes`"),
+    Column("cursor", Text, nullable=False, server_default=""),
+    Column("at", BigInteger, nullable=False),
 )
 
 beats = Table(

@@ -45,8 +45,8 @@ BREAKS = (
     ),
     ("the latest acknowledgement", incident, "acknowledged=_earliest(", "acknowledged=_latest("),
     ("a known role forgotten", incident, "role=_first_role(a.role, b.role)", "role=b.role"),
-    ("a receipt is open evidence", incident, "seen.at if seen.opens else None", "at if seen.opens else None"),
-    ("reopened_at ignored", incident, "_latest(seen.opened_at, seen.at", "_latest(None, seen.at"),
+    ("a receipt is open evidence", incident, "own if seen.opens else None", "at if seen.opens else None"),
+    ("reopened_at ignored", incident, "_latest(seen.opened_at, own", "_latest(None, own"),
     (
         "snapshots right after the end count",
         view,

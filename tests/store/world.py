@@ -215,7 +215,7 @@ class World:
 
 def renewed(held: Held, state: str, document: Document, action: Action = "upsert") -> Renewed:
     """Return an incident's row for this document, whatever its evidence shows."""
-    shown = SimpleNamespace(started_at=START, resolved_at=None)
+    shown = SimpleNamespace(started_at=START, resolved_at=None, inferred=False)
     return Renewed(held, state, "policy", Wanted(action, document, shown))
 
 

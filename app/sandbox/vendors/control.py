@@ -13,7 +13,8 @@ control = Blueprint("vendors", __name__, url_prefix="/sandbox/vendors")
 
 
 @control.errorhandler(ValueError)
-def bad_input(error: ValueError) -> tuple[Json, int]:
+@control.errorhandler(ValidationError)
+def bad_input(error: Exception) -> tuple[Json, int]:
     """Answer 400 in words."""
     message = sentence(error.messages) if isinstance(error, ValidationError) else str(error)
     return {"ok": False, "error": "bad_request", "message": message}, 400
@@ -30,7 +31,7 @@ def put(name: str) -> Json:
     """Replace a vendor's world by a JSON object, and forget the requests; 400 changes nothing."""
     vendor = _vendor(name)
     vendor.put(orjson.loads(request.get_data()))
-    return vendor.shown()
+    return vendor.counts()
 
 
 @control.patch("/<name>")
@@ -38,7 +39,7 @@ def patch(name: str) -> Json:
     """Change records by id, and settings; 400 changes nothing."""
     vendor = _vendor(name)
     vendor.patch(orjson.loads(request.get_data()))
-    return vendor.shown()
+    return vendor.counts()
 
 
 @control.delete("/<name>")
@@ -46,7 +47,7 @@ def empty(name: str) -> Json:
     """Forget a vendor's world, its settings and the requests."""
     vendor = _vendor(name)
     vendor.put({})
-    return vendor.shown()
+    return vendor.counts()
 
 
 @control.delete("/<name>/<kind>/<path:key>")

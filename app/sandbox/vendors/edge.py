@@ -40,7 +40,7 @@ class Manners:
 def here() -> Vendor:
     """Return the vendor that this request asks."""
     sandbox = current_app.extensions["sandbox"]
-    return cast("Vendor", sandbox.vendors[request.blueprint])
+    return cast("Vendor", sandbox.vendors.get(request.blueprint))
 
 
 def reply(body: Any, status: int = 200) -> Response:

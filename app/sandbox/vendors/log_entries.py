@@ -8,11 +8,9 @@ from flask import Response, request
 from app.sandbox.vendors import times
 from app.sandbox.vendors.edge import looking
 from app.sandbox.vendors.pagerduty import instant, invalid, listed, pagerduty, paging, shown
+from app.sandbox.vendors.pagerduty_records import OVERVIEW
 from app.sandbox.vendors.store import Json, Row, page
 from app.sandbox.vendors.vendor import Vendor
-
-# Which kinds an overview leaves out is not documented; these are the most frequent of no consequence.
-_DETAILS = {"notify_log_entry"}
 
 
 @pagerduty.get("/log_entries")
@@ -21,9 +19,8 @@ def log_entries(vendor: Vendor) -> Response:
     """List the log entries of a range of time."""
     offset, limit = paging()
     since, until = instant("since", vendor), instant("until", vendor)
-    rows = vendor.records["log_entries"].between("created_at", since, until, down=True)
-    if request.args.get("is_overview") == "true":
-        rows = (row for row in rows if row.facts["type"] not in _DETAILS)
+    order = OVERVIEW if request.args.get("is_overview") == "true" else "created_at"
+    rows = vendor.records["log_entries"].between(order, since, until, down=True)
     found, more = page(rows, offset, limit)
     return listed("log_entries", [_entry(vendor, row) for row in found], offset, limit, more=more)
 

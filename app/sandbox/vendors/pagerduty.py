@@ -1,6 +1,8 @@
 """PagerDuty's incidents, by its REST API v2."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import tee
 from typing import Any
 
 import orjson
@@ -15,11 +17,11 @@ from app.sandbox.vendors.vendor import Vendor
 
 MONTH, LONGEST = 30 * times.DAY, 184 * times.DAY
 FURTHEST = 10_000  # offset + limit
-_FILTERS: dict[str, Callable[[Row, set[str]], bool]] = {
-    "statuses[]": lambda row, wanted: row.facts["status"] in wanted,
-    "urgencies[]": lambda row, wanted: row.facts["urgency"] in wanted,
-    "service_ids[]": lambda row, wanted: row.facts["service"] in wanted,
-    "team_ids[]": lambda row, wanted: not wanted.isdisjoint(row.facts["teams"]),
+_FILTERS: dict[str, Callable[[set[str], Row], bool]] = {
+    "statuses[]": lambda wanted, row: row.facts["status"] in wanted,
+    "urgencies[]": lambda wanted, row: row.facts["urgency"] in wanted,
+    "service_ids[]": lambda wanted, row: row.facts["service"] in wanted,
+    "team_ids[]": lambda wanted, row: not wanted.isdisjoint(row.facts["teams"]),
 }
 
 
@@ -55,14 +57,12 @@ def incidents(vendor: Vendor) -> Response:
     if order not in ("created_at", "incident_number") or direction not in ("", "asc", "desc"):
         raise invalid("sort_by")
     offset, limit = paging()
-    since, until = _range(vendor)
-    rows = vendor.records["incidents"].between(order, down=direction == "desc")
-    if order == "created_at":
-        rows = vendor.records["incidents"].between(order, since, until, down=direction == "desc")
-    wanted = {name: set(request.args.getlist(name)) for name in _FILTERS if name in request.args}
-    fitting = [row for row in rows if all(_FILTERS[name](row, values) for name, values in wanted.items())]
-    found, more = page(iter(fitting), offset, limit)
-    total = len(fitting) if request.args.get("total") == "true" else None
+    rows = _chosen(vendor, order, down=direction == "desc")
+    total = None
+    if request.args.get("total") == "true":
+        rows, counted = tee(rows)
+        total = sum(1 for _ in counted)
+    found, more = page(rows, offset, limit)
     return listed("incidents", [shown(row) for row in found], offset, limit, more=more, total=total)
 
 
@@ -120,6 +120,16 @@ def shown(row: Row) -> Any:
         return record | {"priority": {"name": priority.get("summary")} | priority | {"type": "priority"}}
     reference = {key: priority.get(key) for key in ("id", "summary", "self", "html_url")}
     return record | {"priority": reference | {"type": "priority_reference"}}
+
+
+def _chosen(vendor: Vendor, order: str, *, down: bool) -> Iterator[Row]:
+    since, until = _range(vendor)
+    rows = vendor.records["incidents"].between("created_at", since, until, down=down)
+    if order != "created_at":
+        rows = iter(sorted(rows, key=lambda row: row.keys[order], reverse=down))
+    for name in _FILTERS.keys() & request.args.keys():
+        rows = filter(partial(_FILTERS[name], set(request.args.getlist(name))), rows)
+    return rows
 
 
 def _range(vendor: Vendor) -> tuple[int | None, int | None]:

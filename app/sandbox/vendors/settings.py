@@ -19,7 +19,7 @@ _content = fields.String(validate=validate.Regexp(r"[\x20-\x7e]*\Z"))
 class Settings:
     """Seconds for `clock_offset` and `latency`, requests a minute for `rate`; `issue_types` None: any name."""
 
-    token: str = "sandbox-vendor-token-0123"
+    token: str = "sandbox-vendor-token-0123"  # noqa: S105  the sandbox's
     clock_offset: float = 0.0
     rate: int = 600
     latency: float = 0.0

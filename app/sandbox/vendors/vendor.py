@@ -75,8 +75,11 @@ class Vendor:
     def shown(self, after: int = 0) -> Json:
         """Return how many records there are of each kind, and what was asked after request number `after`."""
         with self.lock:
-            held = {kind: len(records) for kind, records in self.records.items()}
-            return {"records": held, "requests": self.journal.shown(after)}
+            return self.counts() | {"requests": self.journal.shown(after)}
+
+    def counts(self) -> Json:
+        """Return how many records there are of each kind."""
+        return {"records": {kind: len(records) for kind, records in self.records.items()}}
 
     def now(self) -> int:
         """Return the vendor's own time, in milliseconds since the epoch."""

@@ -62,7 +62,7 @@ class Story:
 
     def entry(self, row: Row[Any]) -> Entry:
         """Return what an event said, and what it changed in what DX should hold."""
-        stored = StoredEvent(row.id, row.source, row.key, row.received_at, row.body)
+        stored = StoredEvent(row.id, row.source, row.key, row.received_at, row.body, row.record)
         mapped = map_event(stored, self.sources, self.policy)
         if mapped.state is None or mapped.key != self.key:
             why = mapped.reason or "it leads to another incident today"
@@ -102,6 +102,8 @@ def of_act(act: Act) -> Entry:
 
 def _name(row: Row[Any]) -> str:
     """Return what the vendor calls this kind of event, where its body is readable."""
+    if row.record:
+        return "read from the vendor's API"
     body = orjson.loads(row.body)
     event = body.get("event")
     inner = event.get("event_type") if isinstance(event, dict) else None
