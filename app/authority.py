@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.incident import Record, Register, Strand, join
+from app.incident import Record, Register, State, Strand, join, later_record
 from mappers.fields import SECOND
 from mappers.observation import Nanoseconds, Service
 
@@ -21,6 +21,40 @@ def under(record: Record, webhooks: Strand) -> Strand:
     precise = None if resolution is None else _precise(resolution, webhooks)
     truth = told if precise is None else replace(told, resolved=(precise,))
     return _named(join(_later(webhooks, told, record.at, _last_of(resolution)), truth), told.fields)
+
+
+def tells_more(held: State, record: Record) -> bool:
+    """Tell whether a record that was read adds anything to the evidence.
+
+    One that says what the record before it said does so only where webhooks have spoken in between.
+    """
+    known = held.record
+    if known is None:
+        return True
+    if record.at <= known.at:
+        return False
+    spoken = max(map(_last, held.strands.values()), default=0)
+    return spoken > known.at or _content(later_record(known, record)) != _content(known)
+
+
+def _content(record: Record) -> Strand:
+    """Return what a record tells, without the time at which it was read."""
+    told, at = record.strand, record.at
+    return replace(
+        told,
+        fields={name: replace(register, at=0) for name, register in told.fields.items()},
+        first=None,
+        opened=None if told.opened is None else told.opened - at,
+        resolved=tuple(time for time in told.resolved if time != at),
+        merged=told.merged and replace(told.merged, at=0),
+        deleted=told.deleted and 0,
+    )
+
+
+def _last(strand: Strand) -> Nanoseconds:
+    times = [strand.opened, strand.deleted, strand.acknowledged, strand.merged.at if strand.merged else None]
+    told = [register.at for register in strand.fields.values()]
+    return max([*filter(None, times), *told, *strand.shown_open, *strand.resolved], default=0)
 
 
 def _later(webhooks: Strand, told: Strand, at: Nanoseconds, resolution_ends: Nanoseconds) -> Strand:

@@ -100,7 +100,8 @@ def _strand(seen: Observation, at: Nanoseconds, own: Nanoseconds | None) -> Stra
 
 def merge(a: State, b: State) -> State:
     """Join two states of the same incident."""
-    return State(max(a.kind, b.kind), _union(a.strands, b.strands, join), _last_record(a.record, b.record))
+    record = later_record(a.record, b.record) if a.record and b.record else a.record or b.record
+    return State(max(a.kind, b.kind), _union(a.strands, b.strands, join), record)
 
 
 def join(a: Strand, b: Strand) -> Strand:
@@ -134,10 +135,8 @@ def _last_merged(a: Merged | None, b: Merged | None) -> Merged | None:
     return max(filter(None, (a, b)), key=lambda m: (m.at, m.into), default=None)
 
 
-def _last_record(a: Record | None, b: Record | None) -> Record | None:
-    """The latest record, with the earliest acknowledgement: a record tells of it only while it is open."""
-    if a is None or b is None:
-        return a or b
+def later_record(a: Record, b: Record) -> Record:
+    """Return the later record, with the earliest acknowledgement: one tells of it only while it is open."""
     last = max(a, b, key=_order)
     acknowledged = _earliest(a.strand.acknowledged, b.strand.acknowledged)
     return replace(last, strand=replace(last.strand, acknowledged=acknowledged))

@@ -19,6 +19,7 @@ from app.deliver import Deliverer, Destination
 from app.errors import PolicyUnreadableError
 from app.fold import Folder
 from app.in_force import InForce
+from app.reconcile import Periodic, readable
 from app.renew import Renewal
 from app.settings import Settings
 from app.store import sender
@@ -36,12 +37,13 @@ LEASES_SECONDS = 0.25
 PURGE_LOOK_SECONDS = 600.0
 RENEWAL_LOOK_SECONDS = 1.0
 PURGE_EVERY = 86_400 * SECOND
+RECONCILE_LOOK_SECONDS = 5.0
 LOOK_SECONDS = 0.1
 """How often to look without having been woken: for due times, slots of the pace, probes."""
 STOP_SECONDS = 20.0
 """How long to wait for calls under way at the end; Heroku kills after 30 s."""
-CONNECTIONS = 2
-"""Of one pipeline process to the database; PostgreSQL's listener is one more."""
+CONNECTIONS = 3
+"""Of one pipeline process to the database, one of them for reconciling; PostgreSQL's listener is one more."""
 _database_wait = wait_exponential(multiplier=0.1, max=5)
 
 
@@ -201,6 +203,8 @@ def create_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
         Chore(0, purge.page),
         Chore(RENEWAL_LOOK_SECONDS, renewal.look),
     ]
+    if settings.reconcile_every and any(readable(settings)):
+        chores.append(Chore(RECONCILE_LOOK_SECONDS, Periodic(engine, settings, clock).look))
     if deliverer:
         chores.append(Chore(LEASES_SECONDS, deliverer.free_dead_leases))
     return Pipeline(Workers(folder, renewal), deliverer, chores, watch(engine), clock)

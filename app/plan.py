@@ -100,20 +100,27 @@ class Planner:
         _put(plan, held.key, stored, judge(self._policy, self._sources, held.key, state, standing))
 
 
-def _put(plan: Plan, key: Key, stored: Stored | None, wanted: Wanted | None) -> None:
-    """Note an incident's change, if there is one; a source that the policy does not know changes nothing."""
+def change(key: Key, stored: Stored | None, wanted: Wanted | None) -> Change | None:
+    """Return what would change for an incident; a source that the policy does not know changes nothing."""
     before: Body | None = None
     if stored and stored.desired and stored.held.action == "upsert":
         before = orjson.loads(stored.desired)
     after = before
     if wanted is not None:
         after = orjson.loads(codec.dump_document(wanted.document)) if wanted.action == "upsert" else None
-    plan.changes.pop(key, None)
     if before == after:
-        plan.unchanged += 1
-        return
+        return None
     reference = str((after or before or {})["reference_id"])
-    plan.changes[key] = Change(key[0], reference, before, after, wanted.reason if wanted else "")
+    return Change(key[0], reference, before, after, wanted.reason if wanted else "")
+
+
+def _put(plan: Plan, key: Key, stored: Stored | None, wanted: Wanted | None) -> None:
+    plan.changes.pop(key, None)
+    found = change(key, stored, wanted)
+    if found is None:
+        plan.unchanged += 1
+    else:
+        plan.changes[key] = found
 
 
 def refusals(connection: Connection, policy: Policy) -> Iterator[str]:

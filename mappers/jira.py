@@ -6,92 +6,51 @@ incidents is the policy's business. The id names an issue: its key changes when 
 Sources: developer.atlassian.com "Jira Service Desk webhooks"; a captured delivery of 2017.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import INCLUDE, fields, missing
+from marshmallow import fields
 
-from mappers.fields import Identifier, Instant, Lenient, Text, VendorSchema, load
-from mappers.observation import Ignored, Kind, Observation, Service, Unmappable, Value
+from mappers.fields import Instant, VendorSchema, load
+from mappers.jira_issue import (
+    AFFECTED,
+    FIELDS,
+    Issue,
+    category,
+    is_over,
+    objects_in,
+    plain,
+    service_fields,
+    text_in,
+    told_of,
+)
+from mappers.jira_records import from_api
+from mappers.observation import Ignored, Kind, Observation, Unmappable
+
+__all__ = [
+    "DELIVERY_HEADER",
+    "REFERENCE_PREFIX",
+    "event_id",
+    "from_api",
+    "from_webhook",
+    "recognises",
+    "redact",
+    "source_url",
+]
 
 REFERENCE_PREFIX = "jira-"
 DELIVERY_HEADER = "X-Atlassian-Webhook-Identifier"
 
 _CREATED, _UPDATED, _DELETED = (f"jira:issue_{change}" for change in ("created", "updated", "deleted"))
-_FIELDS = {"summary": "name", "priority": "priority", "labels": "tags", "issuetype": "incident_type"}
-_AFFECTED = "affectedservices"
-_CUSTOM, _SERVICE_ID = "customfield_", "ari:cloud:graph::service/"
 _REST = "a record of Jira's REST API, not a webhook body: read history with a backfill"
-_SITE = re.compile(
-    r"(https?://([^\s\x00-\x1f/?#@:]+)(?::\d+)?(?:/[^\s\x00-\x1f?#]*?)?)/rest/", re.IGNORECASE | re.ASCII
-)
-_GATEWAY = "api.atlassian.com"  # serves every site's API and shows no page
-_KEY = re.compile(r"[a-z][a-z0-9_]*-\d+", re.IGNORECASE | re.ASCII)
-
-
-class IssueId(Identifier):
-    """An issue's id: digits, as a text or as a number."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        number = isinstance(value, int) and not isinstance(value, bool)
-        return super()._deserialize(str(value) if number else value, *args, **kwargs)
-
-
-class Within(fields.Field[str | None]):
-    """A text inside an object; null in place of the object is None, anything else counts as not given."""
-
-    def __init__(self, *path: str) -> None:
-        super().__init__(allow_none=True)
-        self._path = path
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        for key in self._path:
-            value = value.get(key) if isinstance(value, dict) else None
-        return value if isinstance(value, str) and value.strip() else missing
-
-
-class Labels(fields.Field[tuple[str, ...] | None]):
-    """A list of labels; null and an empty list are None, anything but a list counts as not given."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        if not isinstance(value, list):
-            return missing
-        return tuple(label for label in value if isinstance(label, str) and label.strip()) or None
 
 
 class Changed(fields.Field[frozenset[str]]):
-    """The names and ids of the fields in a changelog, as `_plain` writes them; it may lack anything."""
+    """The names and ids of the fields in a changelog, as `plain` writes them; it may lack anything."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> frozenset[str]:
-        items = _objects(value.get("items")) if isinstance(value, dict) else ()
-        return frozenset(_plain(str(item.get(key))) for item in items for key in ("field", "fieldId"))
-
-
-class IssueFields(VendorSchema):
-    """What an issue says of itself."""
-
-    class Meta:
-        """Custom fields are kept: which of them holds the affected services differs from site to site."""
-
-        unknown = INCLUDE
-
-    created = Instant()
-    resolutiondate = Instant()
-    summary = Lenient(Text())
-    priority = Within("name")
-    issuetype = Within("name")
-    labels = Labels(allow_none=True)
-    status = Within("statusCategory", "key")
-
-
-class Issue(VendorSchema):
-    """The issue; `self` is its address in the API of its site."""
-
-    id = IssueId(required=True)
-    key = Lenient(Text())
-    self = Lenient(Text())
-    told = fields.Nested(IssueFields, data_key="fields", load_default=dict, allow_none=True)
+        items = objects_in(value.get("items")) if isinstance(value, dict) else ()
+        return frozenset(plain(str(item.get(key))) for item in items for key in ("field", "fieldId"))
 
 
 class Envelope(VendorSchema):
@@ -115,17 +74,12 @@ def from_webhook(body: Mapping[str, Any]) -> Observation | Ignored:
     """Read one webhook body; raise Unmappable where the issue cannot be read."""
     if _is_rest(body):
         raise Unmappable(_REST)
-    event = _text(body, "webhookEvent") or _UPDATED
+    event = text_in(body, "webhookEvent") or _UPDATED
     if event not in (_CREATED, _UPDATED, _DELETED):
         return Ignored(event)
     envelope = load(_ENVELOPE, body)
     changed = envelope["changelog"] or frozenset()
     return _observe(event, envelope.get("timestamp"), envelope["issue"], changed)
-
-
-def from_api(record: Mapping[str, Any]) -> Observation | Ignored:
-    """Read a record of the REST API; raise Unmappable where it cannot be read."""
-    raise Unmappable(_REST)
 
 
 def event_id(body: Mapping[str, Any]) -> None:
@@ -147,83 +101,25 @@ def _is_rest(body: Mapping[str, Any]) -> bool:
 
 def _observe(event: str, at: int | None, issue: dict[str, Any], changed: frozenset[str]) -> Observation:
     told = issue["told"] or {}
-    ended_at, category = told.get("resolutiondate"), (told.get("status") or "").lower()
-    resolves = event == _DELETED or ended_at is not None or category == "done"
+    resolves = event == _DELETED or is_over(told)
     opens = not changed.isdisjoint(("status", "resolution"))
-    is_open = bool(category) and not resolves
+    is_open = bool(category(told)) and not resolves
     return Observation(
         vendor_id=issue["id"],
         kind="incident",
         at=at,
-        fields={name: told[key] for key, name in _FIELDS.items() if key in told}
-        | _page(issue)
-        | _services(told),
+        fields=told_of(issue),
         about=_about(changed, told),
         created_at=told.get("created"),
         opens=is_open and opens,
         shows_open=is_open and not opens,
         resolves=resolves,
-        resolved_at=ended_at,
+        resolved_at=told.get("resolutiondate"),
         deleted=event == _DELETED,
     )
 
 
-def _page(issue: dict[str, Any]) -> dict[str, Value | None]:
-    """Find the issue's page: on the site whose API `self` names."""
-    site, key = _SITE.match(issue.get("self") or ""), issue.get("key") or ""
-    if site is None or site[2].lower() == _GATEWAY or not _KEY.fullmatch(key):
-        return {}
-    return {"source_url": f"{site[1]}/browse/{key}"}
-
-
 def _about(changed: frozenset[str], told: dict[str, Any]) -> frozenset[str]:
-    services = {_AFFECTED, *(_plain(key) for key in _service_fields(told))}
-    about = {name for key, name in _FIELDS.items() if key in changed}
+    services = {AFFECTED, *(plain(key) for key in service_fields(told))}
+    about = {name for key, name in FIELDS.items() if key in changed}
     return frozenset(about if changed.isdisjoint(services) else about | {"services"})
-
-
-def _services(told: dict[str, Any]) -> dict[str, Value | None]:
-    """Read the affected services, where an issue carries them.
-
-    No captured delivery shows them. They are read from a field of that name, and from each custom field
-    that lists objects with ids of services; only the field of that name can tell that none is left.
-    """
-    found = _service_fields(told)
-    services = tuple(each for listed in found.values() for each in _listed(listed))
-    cleared = any(listed in (None, []) for listed in found.values())
-    return {"services": services or None} if services or cleared else {}
-
-
-def _service_fields(told: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in told.items()
-        if _plain(key) == _AFFECTED or (key.startswith(_CUSTOM) and _lists_services(value))
-    }
-
-
-def _lists_services(value: Any) -> bool:
-    objects = _objects(value)
-    return bool(objects) and all(str(each.get("id")).startswith(_SERVICE_ID) for each in objects)
-
-
-def _listed(services: Any) -> Iterator[Service]:
-    for each in _objects(services):
-        service = Service(_text(each, "id"), _text(each, "name", "displayName", "value"))
-        if service.id or service.name:
-            yield service
-
-
-def _objects(listed: Any) -> list[dict[str, Any]]:
-    """Return the objects in a list; anything but a list has none."""
-    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-
-
-def _text(told: Mapping[str, Any], *keys: str) -> str | None:
-    """Return the first text under these keys that is not blank."""
-    texts = (told[key] for key in keys if isinstance(told.get(key), str))
-    return next(filter(str.strip, texts), None)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"\s", "", name).lower()

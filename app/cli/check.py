@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import sentry, tracing
+from app.cli.check_vendors import vendors
 from app.cli.doubles import doubles
 from app.config import digest
 from app.dx import DX
@@ -28,6 +29,7 @@ def command() -> None:
     settings, wrong = read_settings()
     configure(settings.log_level, settings.secrets())
     problems = [*wrong, *_sources(settings, wrong), *_database(settings, wrong), *_dx(settings, wrong)]
+    problems += vendors(settings)
     for problem in problems:
         click.echo(f"problem: {problem}")
     if not problems:

@@ -1,7 +1,6 @@
 """`dx-bridge plan`: what DX would get differently, before it does."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +8,17 @@ import click
 import orjson
 from sqlalchemy import Connection
 
+from app.cli.changes import print_change
 from app.cli.common import config_or_exit, current_or_exit, progress, settings_or_exit
-from app.cli.open import plain, short
+from app.cli.open import plain
 from app.config import digest
-from app.plan import Body, Change, Plan, Planner, refusals
+from app.plan import Plan, Planner, refusals
 from app.policy import DEFAULT, Policy
 from app.settings import Settings
 from app.sources import all_sources
 from app.store import deliveries, incidents, policies
 from app.store.engine import reading
 
-_SIGNS = {"add": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
 _FEW = 10
 
 
@@ -96,8 +95,7 @@ def _as_json(plan: Plan, refused: list[str], *, in_force: bool) -> dict[str, Any
 
 def _print(plan: Plan, refused: list[str]) -> None:
     for change in plan.changes.values():
-        for line in _lines(change):
-            click.echo(line)
+        print_change(change)
     totals = plan.totals()
     click.echo(
         f"{totals['add']} would be added to DX, {totals['update']} changed, {totals['remove']} taken out; "
@@ -127,33 +125,3 @@ def _tell_destination(settings: Settings, elsewhere: int) -> None:
             f"{elsewhere} incidents were delivered to another DX_BASE_URL than {settings.dx_base_url}; "
             "`dx-bridge redeliver --all` sends them."
         )
-
-
-def _lines(change: Change) -> Iterator[str]:
-    sign, colour = _SIGNS[change.kind]
-    body = change.after or change.before or {}
-    why = f"  ({change.reason})" if change.reason else ""
-    head = f"{sign} {plain(change.reference_id)}  {short(body.get('name') or '')}"
-    yield click.style(f"{head.rstrip()}{plain(why)}", fg=colour)
-    if change.kind == "update":
-        yield from _differences(change.before or {}, change.after or {})
-
-
-def _differences(before: Body, after: Body) -> Iterator[str]:
-    """Show key by key what differs; of metadata, its own keys."""
-    before, after = _flat(before), _flat(after)
-    for key in sorted({*before, *after}):
-        old, new = before.get(key), after.get(key)
-        if old != new:
-            yield f"    {key}: {click.style(_shown(old), fg='red')} -> {click.style(_shown(new), fg='green')}"
-
-
-def _flat(body: Body) -> Body:
-    nested = {f"metadata.{key}": value for key, value in (body.get("metadata") or {}).items()}
-    return {key: value for key, value in body.items() if key != "metadata"} | nested
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "nothing"
-    return plain(value if isinstance(value, str) else orjson.dumps(value).decode())

@@ -83,7 +83,10 @@ def _create(client: Client, source: Source, url: str, description: str) -> None:
     _tell(f"Webhook subscription {made} to {url}: made, with this signing secret, which is shown only now:")
     click.echo(f"{source.secrets_env}={secret.reveal()}")
     if source.secrets:
-        _tell(f"{source.secrets_env} is set already: keep what it holds, and append this after a comma.")
+        _tell(
+            f"{source.secrets_env} is set already: keep what it holds, and append this after a comma. Until the "
+            "bridge knows it, events signed with it are refused, and PagerDuty drops them unless REJECT_WITH=503."
+        )
 
 
 def _made(client: Client, url: str, description: str) -> tuple[str, Secret | None]:

@@ -135,6 +135,12 @@ def by_key(connection: Connection, key: Key) -> Stored | None:
     return found[0] if found else None
 
 
+def by_keys(connection: Connection, source: str, vendor_ids: Sequence[str]) -> dict[str, Stored]:
+    """Return the incidents of a source with these ids of the vendor's, by them; what is not held is missing."""
+    where = (incidents.c.source == source) & incidents.c.vendor_id.in_(vendor_ids)
+    return {each.held.key[1]: each for each in _stored(connection, where, len(vendor_ids))}
+
+
 def by_reference(connection: Connection, reference_id: str) -> list[Stored]:
     """Return the incidents of this reference: one, unless two sources use the same references."""
     return _stored(connection, incidents.c.reference_id == reference_id, 10)

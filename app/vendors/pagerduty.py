@@ -38,8 +38,8 @@ class PagerDuty:
 
     WAIT: Wait = staticmethod(wait)
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, source: str = "pagerduty") -> None:
+        self._client, self._source = client, source
 
     def history(self, since: Nanoseconds, until: Nanoseconds, cursor: str = "") -> Iterator[Page]:
         """Read the incidents created in this time; acknowledgements come from the log up to a day later.
@@ -85,7 +85,7 @@ class PagerDuty:
 
     def problems(self) -> Iterator[str]:
         """Tell which webhook subscriptions are disabled, or lack event types."""
-        return problems(self._client)
+        return problems(self._client, self._source)
 
     def _created(self, since: Nanoseconds, until: Nanoseconds) -> Iterator[tuple[list[Item], Answer]]:
         query: dict[str, Any] = {"until": timestamp(until), "sort_by": "created_at:asc"}

@@ -1,19 +1,53 @@
 """The readers, one a vendor."""
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from app.clock import Clock
+from app.policy import ISSUE_TYPES
 from app.sources import Source
-from app.vendors import pagerduty
-from app.vendors.client import Access, Client
+from app.vendors import jira, jsm, opsgenie, pagerduty
+from app.vendors.client import Access, Client, Wait, retry_after
 from app.vendors.reading import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class _Vendor:
+    """How a vendor's API is asked: `how` is its kind of authorisation."""
+
+    name: str
+    how: str
+    wait: Wait
+    make: Callable[[Client, Source], Reader]
+    accept: str = "application/json"
+
+
+_VENDORS = {
+    "pagerduty": _Vendor(
+        "PagerDuty",
+        "Token token={}",
+        pagerduty.wait,
+        lambda client, source: pagerduty.PagerDuty(client, source.name),
+        pagerduty.ACCEPT,
+    ),
+    "opsgenie": _Vendor(
+        "Opsgenie", "GenieKey {}", opsgenie.wait, lambda client, _: opsgenie.Opsgenie(client)
+    ),
+    "jsm": _Vendor("Jira Service Management", "Basic {}", retry_after, lambda client, _: jsm.JSM(client)),
+    "jira": _Vendor(
+        "Jira",
+        "Basic {}",
+        retry_after,
+        lambda client, source: jira.Jira(client, ISSUE_TYPES, source.app_url or ""),
+    ),
+}
 
 
 def reader(source: Source, clock: Clock | None = None, stop: threading.Event | None = None) -> Reader | None:
     """Return the reader of a source's vendor; None where there is no access to its API."""
     if source.api is None:
         return None
-    if source.vendor == "pagerduty":
-        access = Access("PagerDuty", source.api, "Token token={}", pagerduty.ACCEPT)
-        return pagerduty.PagerDuty(Client(access, pagerduty.wait, clock, stop))
-    return None
+    vendor = _VENDORS[source.vendor]
+    access = Access(vendor.name, source.api, vendor.how, vendor.accept)
+    return vendor.make(Client(access, vendor.wait, clock, stop), source)

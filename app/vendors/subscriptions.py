@@ -1,4 +1,4 @@
-"""PagerDuty's webhook subscriptions: do they lead here, are they active, do they send what is needed?
+"""PagerDuty's webhook subscriptions: whether they lead here, are active and send what is needed.
 
 Source: the vendor's OpenAPI on webhook subscriptions; developer.pagerduty.com on event types and delivery.
 """

@@ -172,7 +172,7 @@ def test_log_entries(client: FlaskClient, vendor: Vendor) -> None:
         ("A", "2026-01-01T10:00:00Z"),
     ]
     assert "status" not in found[0]["incident"]
-    query = {"is_overview": "true", "include[]": "incidents", "until": "2026-01-01T10:00:01Z"}
+    query = {"is_overview": "true", "include[]": "incidents"}
     [only] = ask(client, "/log_entries", **query).json["log_entries"]
     assert (only["id"], only["incident"]["status"]) == ("A", "resolved")
 
@@ -193,7 +193,7 @@ def test_the_limit(client: FlaskClient, vendor: Vendor, clock: Clock) -> None:
     assert {each.status_code for each in refused} == {429}
     assert {each.json["error"]["code"] for each in refused} == {2020}
     assert ["ratelimit-reset" in each.headers for each in refused] == [True] * 9 + [False]
-    clock.now += 40
+    clock.now += 39.5
     assert ask(client, "/incidents").status_code == 200
     assert vendor.shown()["requests"]["refused"] == 10
 

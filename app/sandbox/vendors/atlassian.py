@@ -2,7 +2,8 @@
 
 from flask import request
 
-from app.sandbox.vendors.edge import Manners, Problem, guarded
+from app.sandbox.vendors.edge import Problem
+from app.sandbox.vendors.guard import Manners, guarded
 from app.sandbox.vendors.limits import Allowance
 from app.sandbox.vendors.settings import Settings
 from app.sandbox.vendors.store import Json

@@ -34,7 +34,7 @@ class Limiter:
             self._began, self._used = now, 0
         over = self._used >= rate
         self._refused += over
-        self._used += not over
+        self._used += 1
         reset = -int((now - self._began - MINUTE) // 1)
         return Allowance(rate, max(0, rate - self._used), reset, self._refused if over else 0)
 

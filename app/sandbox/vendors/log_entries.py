@@ -7,7 +7,8 @@ from flask import Response, request
 
 from app.sandbox.vendors import times
 from app.sandbox.vendors.edge import looking
-from app.sandbox.vendors.pagerduty import instant, invalid, listed, pagerduty, paging, shown
+from app.sandbox.vendors.incidents import shown
+from app.sandbox.vendors.pagerduty import instant, invalid, listed, pagerduty, paging
 from app.sandbox.vendors.pagerduty_records import OVERVIEW
 from app.sandbox.vendors.store import Json, Row, page
 from app.sandbox.vendors.vendor import Vendor

@@ -1,4 +1,4 @@
-"""Opsgenie's incidents, alerts, services and teams, by its REST API."""
+"""How Opsgenie's REST API is entered, and its pages."""
 
 import secrets
 from itertools import tee
@@ -8,15 +8,15 @@ from urllib.parse import urlencode
 import orjson
 from flask import Response, request
 
-from app.sandbox.vendors.alerts import ALERTS, chosen, listed_alert
-from app.sandbox.vendors.edge import Manners, Problem, guarded, looking, number, reply
+from app.sandbox.vendors.alerts import chosen, listed_alert
+from app.sandbox.vendors.edge import Problem, number, reply
+from app.sandbox.vendors.guard import Manners, guarded
 from app.sandbox.vendors.limits import Allowance
 from app.sandbox.vendors.settings import Settings
-from app.sandbox.vendors.store import PLACE, Json, page
+from app.sandbox.vendors.store import Json, page
 from app.sandbox.vendors.vendor import Vendor
 
 FURTHEST = 20_000  # offset + limit
-_INCIDENTS = frozenset({"status", "impactedServices", "createdAt"})
 
 
 def _knows(settings: Settings) -> bool:
@@ -24,7 +24,7 @@ def _knows(settings: Settings) -> bool:
 
 
 def _word(problem: Problem) -> Json:
-    return {"message": problem.message} | _took()
+    return {"message": problem.message} | took()
 
 
 def _meter(allowance: Allowance) -> dict[str, str]:
@@ -50,82 +50,22 @@ opsgenie = guarded(
 )
 
 
-@opsgenie.get("/v1/incidents")
-@looking
-def incidents(vendor: Vendor) -> Response:
-    """List the incidents that a query finds."""
-    _allowed(vendor)
-    return _listed(vendor, "incidents", _INCIDENTS)
-
-
-@opsgenie.get("/v1/incidents/<key>")
-@looking
-def incident(vendor: Vendor, key: str) -> Response:
-    """Show one incident."""
-    _allowed(vendor)
-    return _one(vendor, "incidents", key)
-
-
-@opsgenie.get("/v2/alerts")
-@looking
-def alerts(vendor: Vendor) -> Response:
-    """List the alerts that a query finds, without their details."""
-    return _listed(vendor, "alerts", ALERTS)
-
-
-@opsgenie.get("/v2/alerts/<key>")
-@looking
-def alert(vendor: Vendor, key: str) -> Response:
-    """Show one alert, whole."""
-    if request.args.get("identifierType", "id") != "id":
-        raise Problem(422, "The sandbox knows alerts by id only")
-    return _one(vendor, "alerts", key)
-
-
-@opsgenie.get("/v1/services")
-@looking
-def services(vendor: Vendor) -> Response:
-    """List the services."""
-    _allowed(vendor)
-    return _listed(vendor, "services", frozenset())
-
-
-@opsgenie.get("/v1/services/<key>")
-@looking
-def service(vendor: Vendor, key: str) -> Response:
-    """Show one service."""
-    _allowed(vendor)
-    return _one(vendor, "services", key)
-
-
-@opsgenie.get("/v2/teams")
-@looking
-def teams(vendor: Vendor) -> Response:
-    """List all teams at once."""
-    rows = vendor.records["teams"].between(PLACE)
-    return reply({"data": [orjson.Fragment(row.raw) for row in rows]} | _took())
-
-
-@opsgenie.get("/v2/teams/<key>")
-@looking
-def team(vendor: Vendor, key: str) -> Response:
-    """Show one team."""
-    return _one(vendor, "teams", key)
-
-
-def _allowed(vendor: Vendor) -> None:
+def with_incidents(vendor: Vendor) -> None:
+    """Refuse a plan that has no incidents and services."""
     if not vendor.settings.incident_api:
         raise Problem(403, "Your plan does not include the incident API")
 
 
-def _one(vendor: Vendor, kind: str, key: str) -> Response:
+def single(vendor: Vendor, kind: str, key: str) -> Response:
+    """Return one record, whole."""
     row = vendor.records[kind].get(key)
     if row is None:
         raise Problem(404, f"{kind.removesuffix('s').title()} does not exist")
-    return reply({"data": orjson.Fragment(row.raw)} | _took())
+    return reply({"data": orjson.Fragment(row.raw)} | took())
 
 
-def _listed(vendor: Vendor, kind: str, fields: frozenset[str]) -> Response:
+def listed(vendor: Vendor, kind: str, fields: frozenset[str]) -> Response:
+    """Return a page of the records that a query on these fields finds; without fields, of all."""
     try:
         offset, limit = number("offset", 0), number("limit", 20, 1)
         rows, counted = tee(chosen(vendor.records[kind], fields))
@@ -136,7 +76,7 @@ def _listed(vendor: Vendor, kind: str, fields: frozenset[str]) -> Response:
     found, _ = page(rows, offset, limit)
     total = sum(1 for _ in counted)
     items = [listed_alert(row) if kind == "alerts" else orjson.Fragment(row.raw) for row in found]
-    return reply({"data": items, "paging": _paging(offset, limit, total), "totalCount": total} | _took())
+    return reply({"data": items, "paging": _paging(offset, limit, total), "totalCount": total} | took())
 
 
 def _paging(offset: int, limit: int, total: int) -> Json:
@@ -150,5 +90,6 @@ def _url(offset: int, limit: int) -> str:
     return f"{request.base_url}?{urlencode(query)}"
 
 
-def _took() -> Json:
+def took() -> Json:
+    """Return what every answer ends with."""
     return {"took": 0.012, "requestId": secrets.token_hex(16)}

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from flask import Response, request
+from marshmallow import ValidationError
 
 from app.sandbox.vendors.edge import Problem, looking, reply
 from app.sandbox.vendors.pagerduty import invalid, listed, pagerduty, paging
@@ -89,7 +90,10 @@ def _received() -> Json:
 
 
 def _kept(vendor: Vendor, record: Json) -> Row:
-    vendor.patch({"subscriptions": [record]})
+    try:
+        vendor.patch({"subscriptions": [record]})
+    except ValidationError as error:
+        raise invalid("webhook_subscription") from error
     return _found(vendor, record["id"])
 
 

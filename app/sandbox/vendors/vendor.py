@@ -111,7 +111,8 @@ class Vendor:
     def _merged(self, kind: str, record: Json) -> Json:
         row = self.records[kind].get(record["id"])
         held: Json = orjson.loads(row.raw) if row else {}
-        deeper = {key: held[key] | record[key] for key in self._definition.kinds[kind].merges if key in held}
+        deep = held.keys() & record.keys() & set(self._definition.kinds[kind].merges)
+        deeper = {key: held[key] | record[key] for key in deep}
         return held | record | deeper
 
 

@@ -11,22 +11,8 @@ _INFERRED, _INFERRED_PG = sa.text("inferred = 1"), sa.text("inferred")
 
 
 def upgrade() -> None:
-    record = sa.Column(
-        "record",
-        sa.Boolean(),
-        nullable=False,
-        server_default=sa.false(),
-        comment="not a webhook: read from the vendor's API",
-    )
-    inferred = sa.Column(
-        "inferred",
-        sa.Boolean(),
-        nullable=False,
-        server_default=sa.false(),
-        comment="its resolution was only shown in passing",
-    )
-    op.add_column("events", record)
-    op.add_column("incidents", inferred)
+    op.add_column("events", _flag("record", "not a webhook: read from the vendor's API"))
+    op.add_column("incidents", _flag("inferred", "its resolution was only shown in passing"))
     op.add_column(
         "incidents", sa.Column("asked_at", sa.BigInteger(), comment="when the vendor was last asked")
     )
@@ -55,3 +41,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("source", "what"),
     )
+
+
+def _flag(name: str, comment: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false(), comment=comment)

@@ -1,0 +1,32 @@
+"""What the commands share that read a vendor's API."""
+
+import click
+
+from app.cli.common import fail
+from app.settings import Settings
+from app.sources import Source
+from app.vendors.readers import reader
+from app.vendors.reading import Reader
+
+
+def source_of(settings: Settings, name: str) -> Source:
+    """Return the source of this name; raise BadParameter where there is none."""
+    if name not in settings.sources:
+        raise click.BadParameter(f"is none of {', '.join(settings.sources)}", param_hint="SOURCE")
+    return settings.sources[name]
+
+
+def reader_or_exit(source: Source) -> Reader:
+    """Return the reader of a source; exit 1 without access to the vendor's API, naming what to set."""
+    found = reader(source)
+    if found is None:
+        needed = source.api_env or f"api_token_env in [sources.{source.name}]"
+        more = ", JSM_EMAIL and JSM_CLOUD_ID" if source.vendor in ("jsm", "jira") else ""
+        fail(f"{source.name} cannot be read: set {needed}{more}.")
+    return found
+
+
+def counted(told: dict[str, int]) -> str:
+    """Return counts for people: `1,200 read, 3 new`."""
+    read = sum(told.values())
+    return ", ".join([f"{read:,} read", *(f"{count:,} {outcome}" for outcome, count in sorted(told.items()))])
