@@ -9,7 +9,8 @@ from app.clock import Clock
 from app.document import timestamp
 from app.plan import Change
 from app.records import Read, Records, guarded
-from app.store import readings
+from app.store import acts, readings
+from app.store.acts import Act
 from app.store.engine import reading
 from app.store.wake import Notifier
 from app.vendors.reading import Page, Reader
@@ -46,6 +47,7 @@ class Backfill:
             tick(page, told)
         with self._engine.begin() as connection:
             readings.forget(connection, self._source, what)
+            acts.record(connection, Act(self._clock.wall(), "command line", what, self._source))
         return told
 
     def plan(self, since: Nanoseconds, until: Nanoseconds, tick: Tick) -> Iterator[Change]:

@@ -3,7 +3,7 @@
 Counting never fails what is counted.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import ParamSpec
 
@@ -53,6 +53,12 @@ _accept_seconds = Histogram(
     ["source"],
     registry=REGISTRY,
     buckets=_SHORT,
+)
+_records = Counter(
+    "dx_bridge_reconciled_records",
+    "Records that the periodic reconciliation read, by source and outcome.",
+    ["source", "outcome"],
+    registry=REGISTRY,
 )
 _folded = Counter(
     "dx_bridge_events_folded",
@@ -131,6 +137,13 @@ def folded(batch: Iterable[Folded], seconds: float) -> None:
     for each in batch:
         _folded.labels(each.event.source, each.outcome).inc()
     _fold_seconds.observe(seconds)
+
+
+@_harmless
+def reconciled(source: str, told: Mapping[str, int]) -> None:
+    """Count the records that a reconciliation read, by what came of them; `failed_run` for one that ended early."""
+    for outcome, count in told.items():
+        _records.labels(source, outcome).inc(count)
 
 
 @_harmless

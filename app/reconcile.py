@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import metrics
 from app.clock import Clock
 from app.records import Records, guarded
 from app.settings import Settings
@@ -68,7 +69,7 @@ class Reconciliation:
         kind = codec.load_state(doubtful.state).kind
         record = guarded(lambda: self._reader.record(doubtful.vendor_id, kind))
         if record is None:
-            self._told["unknown there"] += 1
+            self._told["unknown_there"] += 1
         self._take([record] if record else [], doubtful.id)
 
     def _take(self, records: Sequence[Body], *asked: int) -> None:
@@ -114,7 +115,8 @@ class Periodic:
             int(OPEN_FOR_HOURS * HOUR)
         )
         Notifier(self._engine).notify()
-        log.info("reconciled", source=source.name, **{name.replace(" ", "_"): told[name] for name in told})
+        metrics.reconciled(source.name, told)
+        log.info("reconciled", source=source.name, **told)
         for problem in read.problems():
             log.warning("vendor needs attention", source=source.name, do=problem)
 
@@ -122,6 +124,7 @@ class Periodic:
         try:
             self._reconcile(source)
         except VendorError as error:
+            metrics.reconciled(source.name, {"failed_run": 1})
             log.warning("vendor cannot be read", source=source.name, do=str(error))
         except SQLAlchemyError as error:
             log.error("database failed", error=cause(error), do=remedy(error))

@@ -101,10 +101,17 @@ def _atlassian(read: Read, source: Source) -> Api | None:
     token = read(source.api_env, read_secret, None)
     email, cloud = read("JSM_EMAIL", _email, None), read("JSM_CLOUD_ID", _cloud_id, None)
     url = source.api_url or read("JSM_API_URL", base_url, _ATLASSIAN)
-    if not (token and email and cloud):
+    if token is None:
+        return None
+    if email is None or cloud is None:
+        read(source.api_env, _alone, None)
         return None
     both = b64encode(f"{email}:{token.reveal()}".encode()).decode()
     return Api(f"{url}{_PATHS[source.vendor]}/{cloud}", Secret(both), source.api_env)
+
+
+def _alone(_: str) -> None:
+    raise ValueError("is of no use alone: set JSM_EMAIL and JSM_CLOUD_ID, too")
 
 
 def _email(text: str) -> str:

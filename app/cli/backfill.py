@@ -71,7 +71,7 @@ def _run(backfill: Backfill, since: Nanoseconds, until: Nanoseconds | None, now:
 
 def _show(backfill: Backfill, since: Nanoseconds, until: Nanoseconds) -> None:
     kinds: Counter[str] = Counter()
-    with _progress(since, until) as tick:
+    with _progress(since, until, bar=not sys.stdout.isatty()) as tick:
         for change in backfill.plan(since, until, tick):
             kinds[change.kind] += 1
             print_change(change)
@@ -82,20 +82,20 @@ def _show(backfill: Backfill, since: Nanoseconds, until: Nanoseconds) -> None:
 
 
 @contextmanager
-def _progress(since: Nanoseconds, until: Nanoseconds) -> Iterator[Tick]:
+def _progress(since: Nanoseconds, until: Nanoseconds, *, bar: bool = True) -> Iterator[Tick]:
     """Show a bar over the time that is read on a terminal, else a line now and then; both with counts."""
-    if not sys.stderr.isatty():
+    if not bar or not sys.stderr.isatty():
         yield _lines()
         return
     latest: list[str] = [""]
     seconds = (until - since) // SECOND
     with click.progressbar(  # type: ignore[var-annotated]
         length=seconds, file=sys.stderr, show_eta=True, item_show_func=lambda _: latest[0]
-    ) as bar:
+    ) as shown:
 
         def tick(page: Page, told: Counter[str]) -> None:
             latest[0] = counted(told)
-            bar.update(max(0, (page.upto - since) // SECOND - bar.pos))
+            shown.update(max(0, (page.upto - since) // SECOND - shown.pos))
 
         yield tick
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import requests
+import structlog
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -25,6 +26,8 @@ from app.sources import Api
 from app.vendors.reading import VendorError
 from mappers.fields import SECOND, read_instant
 from mappers.observation import Nanoseconds
+
+log = structlog.get_logger()
 
 TIMEOUT_SECONDS = 30.0
 _PATIENCE_SECONDS = 600.0
@@ -82,6 +85,7 @@ class Client:
             stop=stop_after_delay(_PATIENCE_SECONDS) | stop_when_event_set(self._stop),
             wait=_wait,
             sleep=sleep_using_event(self._stop),
+            before_sleep=_tell,
             reraise=True,
         )
 
@@ -204,6 +208,12 @@ def time_of(text: object) -> Nanoseconds:
     if at is None:
         raise VendorError(f"A time cannot be read: {str(text)[:50]!r}")
     return at
+
+
+def _tell(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    seconds = round(state.next_action.sleep, 1) if state.next_action else 0
+    log.info("vendor is asked again", seconds=seconds, because=str(error))
 
 
 def _wait(state: RetryCallState) -> float:

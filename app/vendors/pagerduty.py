@@ -47,7 +47,10 @@ class PagerDuty:
         `since` and `until` are always given with their zone: without one the vendor takes the account's.
         """
         begin = time_of(cursor) if cursor else since
-        acknowledged = _acknowledged(item for items, _ in self._log(begin, until + _DAY) for item in items)
+        acknowledged: dict[str, str] = {}
+        for entries, _ in self._log(begin, until + _DAY):
+            acknowledged |= _acknowledged(entries)  # newest first: the first one stays
+            yield Page([], cursor, begin)
         while begin < until:
             end = min(until, begin + _LONGEST)
             for items, answer in self._created(begin, end):

@@ -103,6 +103,13 @@ def test_the_address_may_be_written_in_several_ways(subscribe, held, url):
     assert [each["delivery_method"]["url"] for each in held()] == [URL]
 
 
+def test_capitals_in_pagerduty_lead_to_the_same_host(subscribe, held, world):
+    """A subscription that was made by hand with capitals in the host is found."""
+    world(subscription(url="https://Bridge.Example.com/webhooks/pagerduty"))
+    subscribe()
+    assert len(held()) == 1
+
+
 def test_missing_types_are_added(subscribe, held, world):
     """A subscription that lacks types gets them, keeps its other ones, and is told what it got."""
     world(subscription(events=["incident.annotated", *EVENTS[1:]]))
@@ -209,6 +216,15 @@ def test_a_token_that_may_not_write_is_told_the_scope(subscribe, world, method, 
     result = subscribe()
     assert (result.exit_code, "not known" in result.stderr, held()) == (1, False, [])
     assert "`webhook_subscriptions.write`" in result.stderr
+
+
+def test_a_vendor_that_is_down_is_told_at_once(subscribe, world, sandbox_url):
+    """One try is made: somebody is waiting for the answer."""
+    world(fail=[{"path": "/webhook_subscriptions", "status": 503}])
+    result = subscribe()
+    assert (result.exit_code, "try again later" in result.stderr) == (1, True)
+    told = requests.get(f"{sandbox_url}/sandbox/vendors/pagerduty", timeout=10).json()
+    assert told["requests"]["total"] == 1
 
 
 def test_an_unanswered_change_may_be_repeated(subscribe, world, held):
