@@ -19,7 +19,7 @@ from app.store.readings import CHANGES, Doubtful
 from app.store.trouble import cause, remedy
 from app.store.wake import Notifier
 from app.vendors.readers import reader
-from app.vendors.reading import Body, Reader, VendorError
+from app.vendors.reading import Body, Note, Reader, VendorError
 from mappers.fields import SECOND
 from mappers.observation import Nanoseconds
 
@@ -118,7 +118,8 @@ class Periodic:
         metrics.reconciled(source.name, told)
         log.info("reconciled", source=source.name, **told)
         for problem in read.problems():
-            log.warning("vendor needs attention", source=source.name, do=problem)
+            say = log.info if isinstance(problem, Note) else log.warning
+            say("vendor needs attention", source=source.name, do=problem)
 
     def _guarded(self, source: Source) -> None:
         try:

@@ -5,18 +5,22 @@ from collections.abc import Iterator
 
 import click
 
+from app.reconcile import readable
 from app.settings import Settings
 from app.vendors.readers import reader
-from app.vendors.reading import Reader, VendorError
+from app.vendors.reading import Note, Reader, VendorError
 
 
 def vendors(settings: Settings) -> Iterator[str]:
-    """Ask the API of each source that has access to one; yield every problem with its remedy."""
+    """Ask the API of each source that can be reconciled; yield every problem with its remedy."""
     at_once = threading.Event()  # somebody is waiting: one try
     at_once.set()
-    for source in settings.sources.values():
+    for source in readable(settings):
         if found := reader(source, stop=at_once):
-            problems = list(_told(found))
+            told = list(_told(found))
+            for note in (each for each in told if isinstance(each, Note)):
+                click.echo(f"note: source {source.name}: {note}", err=True)
+            problems = [each for each in told if not isinstance(each, Note)]
             yield from (f"source {source.name}: {problem}" for problem in problems)
             if not problems:
                 click.echo(f"source {source.name}: the vendor's API answers")

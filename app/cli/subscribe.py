@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.sources import Source
 from app.urls import base_url
 from app.vendors import pagerduty
-from app.vendors.client import Access, Client, NotFoundError
+from app.vendors.client import Access, Client, NotNowError
 from app.vendors.reading import VendorError
 from app.vendors.subscriptions import EVENTS, PATH, Subscription, explained, leading_to
 
@@ -101,9 +101,7 @@ def _made(client: Client, url: str, description: str) -> tuple[str, Secret | Non
         record = client.send("POST", PATH, {"webhook_subscription": wanted}).body["webhook_subscription"]
         secret = record["delivery_method"].get("secret")
         return record["id"], Secret(secret) if secret else None
-    except VendorError as error:
-        if type(error) in (VendorError, NotFoundError):  # PagerDuty has answered, and refused
-            raise
+    except NotNowError as error:
         fail(
             f"{error}. It is not known whether the subscription was made: run this again. If it is found "
             "then, its signing secret is lost: delete it in PagerDuty, and run this once more."

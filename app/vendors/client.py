@@ -58,12 +58,16 @@ class Access:
     accept: str = "application/json"
 
 
-class _NotNowError(VendorError):
+class NotNowError(VendorError):
     """The call may succeed when repeated, after `wait` seconds where the vendor names them."""
 
     def __init__(self, text: str, wait: float | None) -> None:
         super().__init__(text)
         self.wait = wait
+
+
+class ForbiddenError(VendorError):
+    """The token is valid, and may not do this."""
 
 
 class NotFoundError(VendorError):
@@ -81,7 +85,7 @@ class Client:
         self._session = bounded_session(access.api.secret, access.how)
         self._session.headers["Accept"] = access.accept
         self._retrying = Retrying(
-            retry=retry_if_exception_type(_NotNowError),
+            retry=retry_if_exception_type(NotNowError),
             stop=stop_after_delay(_PATIENCE_SECONDS) | stop_when_event_set(self._stop),
             wait=_wait,
             sleep=sleep_using_event(self._stop),
@@ -137,7 +141,7 @@ class Client:
             late = isinstance(error, requests.Timeout) or watch.overdue
             reason = f"nothing within {TIMEOUT_SECONDS:g} s" if late else type(error).__name__
         text = f"{self._access.api.url} does not answer ({reason}): check the network, try again"
-        raise _NotNowError(text, None)
+        raise NotNowError(text, None)
 
     def _read(self, response: requests.Response) -> bytes:
         body = bytearray()
@@ -151,7 +155,7 @@ class Client:
         try:
             return orjson.loads(text) if text else {}
         except orjson.JSONDecodeError:
-            raise _NotNowError(
+            raise NotNowError(
                 f"{self._access.api.url} answers, but not with JSON: does it lead to {self._access.name}'s API?",
                 None,
             ) from None
@@ -172,9 +176,10 @@ class Client:
         access, status = self._access, response.status_code
         words = _words(text).replace(access.api.secret.reveal(), "***")
         if status in (408, 425, 429) or status >= 500:
-            return _NotNowError(f"{access.name} cannot answer now ({status}{words}): try again later", asked)
+            return NotNowError(f"{access.name} cannot answer now ({status}{words}): try again later", asked)
         if status in (401, 403):
-            return VendorError(
+            refusal = ForbiddenError if status == 403 else VendorError
+            return refusal(
                 f"{access.name} refuses the token ({status}{words}): set {access.api.variable} to one that may read this"
             )
         if status == 404:
@@ -218,7 +223,7 @@ def _tell(state: RetryCallState) -> None:
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    asked = error.wait if isinstance(error, _NotNowError) else None
+    asked = error.wait if isinstance(error, NotNowError) else None
     return _jitter(state) if asked is None else min(asked, _LONGEST_WAIT)
 
 

@@ -22,6 +22,12 @@ class VendorError(Exception):
     """A vendor's API cannot be read; the text says what to do."""
 
 
+class Note(str):
+    """What is worth knowing, and may be just as it is meant to be."""
+
+    __slots__ = ()
+
+
 class Reader(Protocol):
     """Reads one vendor's REST API; every method raises VendorError."""
 
@@ -35,4 +41,4 @@ class Reader(Protocol):
         """Read one incident or alert; None where the vendor knows none such."""
 
     def problems(self) -> Iterator[str]:
-        """Tell what is wrong with the access, or with the webhooks that the vendor is to send."""
+        """Tell what is wrong with the access, or with the webhooks that the vendor is to send; or a Note."""

@@ -10,8 +10,8 @@ from operator import attrgetter
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.vendors.client import Client
-from app.vendors.reading import VendorError
+from app.vendors.client import Client, ForbiddenError
+from app.vendors.reading import Note, VendorError
 
 PATH = "/webhook_subscriptions"
 _LIMIT = 100
@@ -61,10 +61,8 @@ def problems(client: Client, source: str) -> Iterator[str]:
     """
     try:
         found = leading_to(client, source)
-    except VendorError as error:
-        if not _is_forbidden(error):
-            raise
-        yield f"{explained(error, 'read')}; until then nobody notices a disabled webhook subscription"
+    except ForbiddenError as error:
+        yield Note(f"{explained(error, 'read')}; until then nobody notices a disabled webhook subscription")
         return
     if not found:
         yield (
@@ -90,11 +88,11 @@ def leading_to(client: Client, source: str) -> list[Subscription]:
 
 def explained(error: VendorError, act: str) -> str:
     """Return an error's words, with the scope where the token lacks the right to `read` or `write`."""
-    return f"{error}, with the scope `webhook_subscriptions.{act}`" if _is_forbidden(error) else str(error)
-
-
-def _is_forbidden(error: VendorError) -> bool:
-    return "(403" in str(error)
+    return (
+        f"{error}, with the scope `webhook_subscriptions.{act}`"
+        if isinstance(error, ForbiddenError)
+        else str(error)
+    )
 
 
 def _faults(subscription: Subscription, source: str) -> Iterator[str]:
@@ -111,7 +109,7 @@ def _faults(subscription: Subscription, source: str) -> Iterator[str]:
     if missing := [event for event in NEEDED if event not in subscription.events]:
         yield f"{what} does not send {', '.join(missing)}: {repair}"
     if subscription.narrowness:
-        yield f"{what} {subscription.narrowness}"
+        yield Note(f"{what} {subscription.narrowness}")
 
 
 def _listed(client: Client) -> Iterator[dict[str, Any]]:

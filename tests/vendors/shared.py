@@ -3,8 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import pytest
+from dataclasses import replace
 
 from app.sandbox import create_sandbox, running
 from app.secret import Secret
@@ -39,8 +38,6 @@ class Vendor:
         self.patience, self._url, self._variable = patience, f"{url}/{name}", variable
 
     def reader(self, vendor, path="", secret=TOKEN, **source):
-        from dataclasses import replace  # noqa: PLC0415
-
         api = Api(f"{self._url}{path}", Secret(secret), self._variable)
         return reader(replace(default_sources()[vendor], api=api, **source), stop=self.patience)
 
@@ -85,6 +82,3 @@ def resumed(read, key):
         assert had | set(rest) == set(whole)
         assert len(rest) == len(set(rest))
     return whole
-
-
-raises = pytest.raises
