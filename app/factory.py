@@ -1,5 +1,8 @@
 """The web side put together; nothing is created when modules are imported."""
 
+from collections.abc import Callable
+from typing import Any
+
 import structlog
 from flask import Flask, Response, jsonify
 from prometheus_client import CollectorRegistry
@@ -14,19 +17,26 @@ from app.receive import Receiver
 from app.refused import Refused
 from app.settings import Settings
 from app.store.engine import connect
+from app.store.intake import Intake
 from app.store.trouble import cause, remedy
 from app.store.wake import Notifier
 from app.web import access, api, control, dashboard, health, openapi, stats, traced
 
-THREADS = 8
+THREADS = 16
 """Threads of one web process; its connections to the database are two more."""
 
 log = structlog.get_logger()
 
 
+class _Bridge(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return it as it is: nothing here is asynchronous, and Flask would look at every call."""
+        return func
+
+
 def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     """Return the web application on the settings' database, which `upgrade` has prepared."""
-    app = Flask("app", static_folder=None)
+    app = _Bridge("app", static_folder=None)
     app.url_map.merge_slashes = False
     request_id.init(app)
     traced.init(app)
@@ -38,7 +48,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     app.extensions |= {
         "settings": settings,
         "engine": engine,
-        "receiver": Receiver(settings, engine, clock, Notifier(engine), Refused(engine, clock)),
+        "receiver": Receiver(settings, Intake(engine), clock, Notifier(engine), Refused(engine, clock)),
         "health": health.Health(engine, clock, settings.can_deliver),
         "metrics": registry,
     }

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import structlog
 from flask import Blueprint, Request, current_app, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
@@ -16,7 +15,7 @@ from app.clock import Clock
 from app.refused import Refused
 from app.settings import Settings
 from app.sources import Source
-from app.store import events
+from app.store.intake import Event, Intake
 from app.store.trouble import cause, remedy
 from app.store.wake import Notifier
 from app.verify import VERIFIERS
@@ -34,7 +33,7 @@ class Receiver:
     """Accepts webhooks of the configured sources into the store."""
 
     settings: Settings
-    engine: Engine
+    intake: Intake
     clock: Clock
     notifier: Notifier
     refused: Refused
@@ -67,8 +66,8 @@ class Receiver:
     def _store(self, source: Source, key: str, body: bytes) -> tuple[dict[str, str], int]:
         bind_contextvars(event_id=key)
         try:
-            with tracing.span("store commit"), self.engine.begin() as connection:
-                is_new = events.add(connection, source.name, key, body, self.clock.wall())
+            with tracing.span("store commit"):
+                is_new = self.intake.add(Event(source.name, key, body, self.clock.wall()))
         except SQLAlchemyError as error:
             log.error("event not stored", error=cause(error), do=remedy(error))
             raise errors.no_commit() from None

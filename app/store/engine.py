@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError
 
+from app.store import turns
+
 POSTGRES_ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 4,
     "keepalives_idle": 30,
@@ -50,6 +52,7 @@ def _sqlite(database_url: str, pool_size: int) -> Engine:
     _hold_to_the_file(engine, Path(engine.url.database or ""))
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
+    turns.take(engine, Path(f"{engine.url.database}-lock"), _BUSY_MS / 1000)
     event.listen(engine, "handle_error", _open_anew)
     return engine
 
@@ -114,5 +117,8 @@ def _prepare(connection: sqlite3.Connection, _: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     """Take the write lock at once: a deferred transaction that turns to writing may fail or lose updates."""
-    readonly = connection.get_execution_options().get("readonly")
-    connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("readonly"):
+        connection.exec_driver_sql("BEGIN")
+    else:
+        turns.wait(connection.info)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from app.document import timestamp
-from app.vendors.client import Answer, Client, NotFoundError, Params
+from app.vendors.client import Answer, Client, NotFoundError, NotNowError, Params
 from app.vendors.reading import Page, VendorError
 from mappers.fields import SECOND
 from mappers.observation import Nanoseconds
@@ -29,10 +29,10 @@ def allowed(client: Client, path: str, params: Params | None = None) -> Answer |
     """
     try:
         return client.get(path, params)
-    except VendorError as error:
-        if type(error) in (VendorError, NotFoundError):
-            return None
+    except NotNowError:
         raise
+    except VendorError:
+        return None
 
 
 def refusals(call: Callable[[], object]) -> list[str]:

@@ -89,17 +89,17 @@ class Names:
 
     def of(self, ids: Iterable[str | None]) -> dict[str, str]:
         """Return the names that are known, by id."""
-        if self._known is None:
-            self._known = self._list()
-        named = {id_: self._name(self._known, id_) for id_ in ids if id_}
+        named = {id_: self._name(id_) for id_ in ids if id_}
         return {id_: name for id_, name in named.items() if name}
 
-    def _name(self, known: dict[str, str | None], id_: str) -> str | None:
-        """A record may name what was made after the list was read."""
-        if id_ not in known and self._single:
+    def _name(self, id_: str) -> str | None:
+        """Return a name; what was made after the list was read is read by itself."""
+        if self._known is None:
+            self._known = self._list()
+        if id_ not in self._known and self._single:
             answer = allowed(self._client, at_path(self._listing.path, id_))
-            known[id_] = answer.body[self._listing.items].get(self._listing.name) if answer else None
-        return known.get(id_)
+            self._known[id_] = answer.body[self._listing.items].get(self._listing.name) if answer else None
+        return self._known.get(id_)
 
     def _list(self) -> dict[str, str | None]:
         named: dict[str, str | None] = {}

@@ -1,6 +1,7 @@
 """States and documents as text: what is written is what is read, and equal values give equal texts."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.document import Document
-from app.incident import Merged, Register, State, Strand
+from app.incident import Merged, Record, Register, State, Strand
 from app.store.codec import digest, dump, dump_document, load_document, load_state
 from mappers.observation import Service
 
@@ -31,12 +32,16 @@ strands = st.builds(
     opened=st.none() | times,
     shown_open=sets_of_times,
     resolved=sets_of_times,
+    inferred=sets_of_times,
     merged=st.none() | st.builds(Merged, times, st.text()),
     deleted=st.none() | times,
     acknowledged=st.none() | times,
 )
 states = st.builds(
-    State, st.sampled_from(["incident", "alert"]), st.dictionaries(st.text(), strands, max_size=3)
+    State,
+    st.sampled_from(["incident", "alert"]),
+    st.dictionaries(st.text(), strands, max_size=3),
+    st.none() | st.builds(Record, times, strands),
 )
 shown = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(),
@@ -66,12 +71,14 @@ FULL = State(
             opened=3,
             shown_open=(4, 5),
             resolved=(6, 7),
+            inferred=(7,),
             merged=Merged(8, "PT4KHLK"),
             deleted=9,
             acknowledged=10,
         ),
         "": Strand(),
     },
+    Record(11, Strand(fields={"name": Register(11, about=False, value="Disk full")}, merged=Merged(11, ""))),
 )
 DOCUMENT = Document(
     "PGR0VU2",
@@ -83,8 +90,9 @@ DOCUMENT = Document(
 
 def places(value: Any) -> list[dict[str, Any]]:
     """Return the objects of a state's JSON that a later version may add keys to."""
-    strand = value["strands"]["A1"]
-    return [value, strand, strand["fields"]["name"], strand["merged"]]
+    strand, record = value["strands"]["A1"], value["record"]
+    of_record = [record, record["strand"], record["strand"]["fields"]["name"]]
+    return [value, strand, strand["fields"]["name"], strand["merged"], *of_record]
 
 
 @settings(deadline=None)
@@ -122,7 +130,7 @@ def test_a_document_read_and_written_again_keeps_its_digest() -> None:
 @given(states)
 def test_the_order_of_keys_does_not_show(state: State) -> None:
     """Equal states give equal texts, in whatever order their parts came."""
-    turned = State(state.kind, dict(reversed(list(state.strands.items()))))
+    turned = State(state.kind, dict(reversed(list(state.strands.items()))), state.record)
     assert dump(turned) == dump(state)
 
 
@@ -143,7 +151,23 @@ def test_the_text_is_json() -> None:
     }
 
 
-@pytest.mark.parametrize("place", range(4), ids=["state", "strand", "register", "merged"])
+@settings(deadline=None)
+@given(states)
+def test_a_state_of_before_records_is_read(state: State) -> None:
+    """What a version wrote that knew no records is read as webhooks alone, none of them inferred."""
+    written = json.loads(dump(state))
+    del written["record"]
+    for strand in written["strands"].values():
+        del strand["inferred"]
+    before = {name: replace(strand, inferred=()) for name, strand in state.strands.items()}
+    assert load_state(json.dumps(written)) == State(state.kind, before)
+
+
+@pytest.mark.parametrize(
+    "place",
+    range(7),
+    ids=["state", "strand", "register", "merged", "record", "record's strand", "record's register"],
+)
 def test_parts_of_a_later_version_are_passed_over(place: int) -> None:
     """After a step back to this version, what a later one has added does not stop the reading."""
     value = json.loads(dump(FULL))

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from math import ceil
 
 from app.sandbox import create_sandbox, running
 from app.secret import Secret
@@ -22,11 +23,11 @@ class Patience(threading.Event):
 
     def __init__(self):
         super().__init__()
-        self.now, self.waited = 100.0, []
+        self.now, self.waited = 100, []
 
     def wait(self, timeout=None):
         self.waited.append(timeout)
-        self.now += timeout
+        self.now = ceil(self.now + timeout)
         return False
 
 

@@ -84,6 +84,8 @@ def test_history_goes_on_after_any_of_its_cursors(vendor):
     wanted = crowded(vendor, 240)
     reader = vendor.reader("opsgenie")
     assert set(resumed(lambda cursor: reader.history(SINCE, UNTIL, cursor), key)) == wanted
+    last = [key(record) for record in flat(reader.history(SINCE, UNTIL, "alerts 2025-03-01T08:01:00.000Z"))]
+    assert last == [f"a{n}" for n, at in enumerate(spread(240, BEGIN)) if at > ms("2025-03-01T08:01:00Z")]
 
 
 def test_history_begins_and_ends_to_the_millisecond(vendor):
@@ -168,6 +170,7 @@ def test_names_are_read_past_the_first_page(vendor):
     )
     (record,) = flat(vendor.reader("opsgenie").history(SINCE, UNTIL))
     assert record["services"] == {"S000": "Service 0", "S229": "Service 229"}
+    assert [path for path, _ in vendor.asked() if "services" in path] == ["/v1/services"] * 3
 
 
 def test_a_service_made_after_the_names_were_read_is_read_by_itself(vendor):
@@ -213,6 +216,17 @@ def test_a_passing_trouble_of_incidents_is_not_taken_for_a_plan_without(vendor):
     records = flat(vendor.reader("opsgenie").history(SINCE, UNTIL))
     assert {key(record) for record in records} == wanted
     assert len(vendor.patience.waited) == 5
+
+
+def test_incidents_that_cannot_be_read_for_now_stop_the_reading(vendor):
+    """To go on with alerts alone would leave them out for good."""
+    vendor.world.put({"settings": {"fail": [{"path": "/v1/incidents", "status": 500}]}})
+    vendor.patience.set()
+    try:
+        with pytest.raises(VendorError, match="try again later"):
+            list(vendor.reader("opsgenie").history(SINCE, UNTIL))
+    finally:
+        vendor.patience.clear()
 
 
 def test_a_connection_that_breaks_off_is_made_again(vendor):

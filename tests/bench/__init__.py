@@ -1,0 +1,1 @@
+"""The benchmark: `make bench`. Figures are ratios of interleaved rounds of one run on one machine."""
