@@ -1,5 +1,6 @@
 """`make demo`: sandbox and bridge on loopback, the sample lifecycles as signed webhooks, what DX then holds."""
 
+import json
 import os
 import signal
 import sys
@@ -8,18 +9,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from app.secret import Secret
 from app.web.dashboard.signin import one_time_link
 from tests.harness import ADMIN_TOKEN, ROOT, Bridge, Sandbox, running_sandbox, wait_until
 
+HISTORY = ROOT / "tests" / "samples" / "history.json"
 LIFECYCLES = ROOT / "tests" / "samples" / "lifecycles"
+VENDOR_TOKEN = "sandbox-vendor-token-0123"
 _COLUMNS = (("reference_id", 36), ("name", 30), ("priority", 8), ("started_at", 20), ("resolved_at", 20))
 
 
 def main() -> None:
     """Run the main job once; with KEEP=1 stay up until Ctrl-C."""
     with tempfile.TemporaryDirectory() as folder, running_sandbox() as sandbox:
-        bridge = Bridge(Path(folder), sandbox.url).start().wait_ready()
+        bridge = Bridge(Path(folder), sandbox.url, **_access(sandbox)).start().wait_ready()
         print(
             "The bridge and a stand-in for DX are running. Replaying webhooks, signed as the vendors do:\n",
             flush=True,
@@ -29,6 +34,11 @@ def main() -> None:
             told = bridge.run("replay", "--source", source, str(file), "--to", bridge.url)
             print(f"  {file.stem:<28} {told.stdout.strip()}")
         wait_until(bridge.is_settled, what="delivery")
+        print("\nReading what no webhook told from the vendors' REST APIs (stand-ins, too):\n", flush=True)
+        for source in _read_history(sandbox):
+            told = bridge.run("backfill", source, "--since", "2026-03-01T00:00:00Z")
+            print(f"  {source:<28} {told.stdout.strip()}")
+        wait_until(bridge.is_settled, what="delivery")
         _print_table(sandbox)
         try:
             if os.environ.get("KEEP"):
@@ -36,6 +46,30 @@ def main() -> None:
         finally:
             code = bridge.stop()
     sys.exit(code)
+
+
+def _access(sandbox: Sandbox) -> dict[str, str]:
+    """Return the settings that lead to the stand-ins for the vendors' APIs."""
+    return {
+        "PAGERDUTY_API_URL": f"{sandbox.url}/pagerduty",
+        "PAGERDUTY_API_TOKEN": VENDOR_TOKEN,
+        "OPSGENIE_API_URL": f"{sandbox.url}/opsgenie",
+        "OPSGENIE_API_KEY": VENDOR_TOKEN,
+        "JSM_API_URL": f"{sandbox.url}/atlassian",
+        "JSM_API_TOKEN": VENDOR_TOKEN,
+        "JSM_EMAIL": "bridge@example.com",
+        "JSM_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
+        "JSM_SITE_URL": "https://acme.atlassian.net",
+        "RECONCILE_EVERY": "0",
+    }
+
+
+def _read_history(sandbox: Sandbox) -> tuple[str, ...]:
+    """Give the stand-ins their records; return the sources to read."""
+    for vendor, world in json.loads(HISTORY.read_text()).items():
+        url = f"{sandbox.url}/sandbox/vendors/{vendor}"
+        requests.put(url, json=world, timeout=10).raise_for_status()
+    return "pagerduty", "opsgenie", "jira"
 
 
 def _print_table(sandbox: Sandbox) -> None:

@@ -75,7 +75,7 @@ RECORD_RULES = (
     Rule(
         "the nearest of two keeps it", (OVER, at(18.5, resolves=True), at(20.75, resolves=True)), end, 20.75
     ),
-    Rule("of two as near, the earlier", (OVER, at(19.5, resolves=True), at(20.5, resolves=True)), end, 19.5),
+    Rule("of two as near, the earlier", (OVER, at(19, resolves=True), at(21, resolves=True)), end, 19),
     Rule("a resolution only shown has none to keep", (OVER, at(20.5, resolves=True, infers=True)), end, 20),
     Rule("a resolution that no webhook told", (OPENED, OVER), end, 20),
     Rule("a resolution other than the webhook's", (OPENED, at(15, resolves=True), OVER), end, 20),
@@ -345,7 +345,9 @@ READINGS = (
 )
 
 READING_DEFECTS = (
-    Reading("another of the same second", (FULL,), replace(FULL, fields=NEW | NAMED), more=True),
+    Reading(
+        "another of the same second", (FULL,), replace(FULL, fields={"name": "other"} | NAMED), more=True
+    ),
     Reading("an older one with an acknowledgement", (OVER,), read(25, acknowledged_at=15), more=True),
 )
 """Records that would change what is shown and are passed over."""
