@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.incident import Record, Register, State, Strand, join, later_record
+from app.incident import Merged, Record, Register, State, Strand, join, later_record
 from mappers.fields import SECOND
 from mappers.observation import Nanoseconds, Service
 
@@ -14,13 +14,16 @@ SAME_RESOLUTION = 2 * SECOND
 def under(record: Record, webhooks: Strand) -> Strand:
     """Return the evidence that counts: the record's, and what webhooks tell of the time after it.
 
-    Webhooks keep what the record does not tell (a tag, say), and the milliseconds of its resolution.
+    Webhooks keep what the record does not tell (a tag, say), the milliseconds of its resolution, and the
+    time of one that the record only infers.
     """
     told = record.strand
     resolution = min(told.resolved, default=None)
-    precise = None if resolution is None else _precise(resolution, webhooks)
-    truth = told if precise is None else replace(told, resolved=(precise,))
-    return _named(join(_later(webhooks, told, record.at, _last_of(resolution)), truth), told.fields)
+    precise = None if resolution is None else _precise(resolution, webhooks, inferred=bool(told.inferred))
+    truth = told if precise is None else replace(told, resolved=(precise,), inferred=())
+    ends = _last_of(resolution) if precise is None else precise
+    later = replace(_later(webhooks, told, record.at, ends), merged=_merged(webhooks.merged, record))
+    return _named(join(later, truth), told.fields)
 
 
 def tells_more(held: State, record: Record) -> bool:
@@ -32,7 +35,7 @@ def tells_more(held: State, record: Record) -> bool:
     if known is None:
         return True
     if record.at <= known.at:
-        return False
+        return later_record(known, record) != known
     spoken = max(map(_last, held.strands.values()), default=0)
     return spoken > known.at or _content(later_record(known, record)) != _content(known)
 
@@ -75,15 +78,27 @@ def _later(webhooks: Strand, told: Strand, at: Nanoseconds, resolution_ends: Nan
         ),
         resolved=tuple(time for time in webhooks.resolved if time > at),
         inferred=tuple(time for time in webhooks.inferred if time > at),
-        merged=webhooks.merged if told.merged is None else None,
         deleted=webhooks.deleted if webhooks.deleted is not None and webhooks.deleted > at else None,
     )
 
 
-def _precise(resolution: Nanoseconds, webhooks: Strand) -> Nanoseconds | None:
+def _merged(merged: Merged | None, record: Record) -> Merged | None:
+    """Return a merge after the record, or that of its resolution where it does not tell of one."""
+    told, since = record.strand, record.at
+    if told.merged is None and told.resolved:
+        since = min(told.resolved) - SAME_RESOLUTION
+    return merged if merged is not None and merged.at >= since else None
+
+
+def _precise(resolution: Nanoseconds, webhooks: Strand, *, inferred: bool) -> Nanoseconds | None:
+    """Return the webhook's time of the resolution that the record tells, or only infers; None without one."""
     exact = set(webhooks.resolved).difference(webhooks.inferred)
     near = [time for time in exact if abs(time - resolution) <= SAME_RESOLUTION]
-    return min(near, key=lambda time: (abs(time - resolution), time), default=None)
+    if near:
+        second = resolution // SECOND
+        return min(near, key=lambda time: (time // SECOND != second, abs(time - resolution), time))
+    opened = webhooks.opened or 0
+    return min((time for time in exact if inferred and opened <= time <= resolution), default=None)
 
 
 def _last_of(resolution: Nanoseconds | None) -> Nanoseconds:

@@ -108,7 +108,7 @@ class Periodic:
             self._guarded(source)
 
     def _reconcile(self, source: Source) -> None:
-        read = reader(source, self._clock)
+        read = reader(source, self._settings.policy, self._clock)
         if read is None:
             return
         told = Reconciliation(self._engine, self._settings, source, read, self._clock).run(

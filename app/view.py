@@ -63,7 +63,7 @@ def view(state: State) -> Incident:
         deleted=lead.deleted is not None and max(lead.deleted, started_at) >= opened,
         approximate=untyped,
         known=bool(owners or others or state.record),
-        inferred=resolved_at in lead.inferred,
+        inferred=resolved_at in {max(end, started_at) for end in lead.inferred},
     )
 
 

@@ -13,7 +13,7 @@ from app.backfill import Backfill, Tick, window
 from app.cli.changes import print_change
 from app.cli.common import current_or_exit, fail, settings_or_exit
 from app.cli.inputs import instant
-from app.cli.vendor import counted, reader_or_exit, source_of
+from app.cli.vendor import counted, reader_or_exit, source_of, tell_problems
 from app.clock import Clock
 from app.document import timestamp
 from app.records import Records
@@ -48,7 +48,7 @@ def command(source_name: str, since: str, until: str | None, *, dry_run: bool) -
     begin, end = instant(since, "--since"), instant(until, "--until") if until else None
     if begin >= (end or time.time_ns()):
         raise click.BadParameter("is not before the end.", param_hint="--since")
-    read, engine, clock = reader_or_exit(source), current_or_exit(settings), Clock()
+    read, engine, clock = reader_or_exit(settings, source), current_or_exit(settings), Clock()
     backfill = Backfill(engine, Records(engine, settings, source, clock), read, source.name, clock)
     try:
         if dry_run:
@@ -56,6 +56,7 @@ def command(source_name: str, since: str, until: str | None, *, dry_run: bool) -
         else:
             _run(backfill, begin, end, clock.wall())
             _tell_pipeline(engine, clock)
+        tell_problems(source, read)
     except VendorError as error:
         fail(f"{error}. What was read is kept; the same command goes on from there.")
 

@@ -16,7 +16,7 @@ def vendors(settings: Settings) -> Iterator[str]:
     at_once = threading.Event()  # somebody is waiting: one try
     at_once.set()
     for source in readable(settings):
-        if found := reader(source, stop=at_once):
+        if found := reader(source, settings.policy, stop=at_once):
             told = list(_told(found))
             for note in (each for each in told if isinstance(each, Note)):
                 click.echo(f"note: source {source.name}: {note}", err=True)

@@ -5,7 +5,7 @@ import sys
 import click
 
 from app.cli.common import current_or_exit, settings_or_exit
-from app.cli.vendor import counted, reader_or_exit, source_of
+from app.cli.vendor import counted, reader_or_exit, source_of, tell_problems
 from app.clock import Clock
 from app.reconcile import HOUR, OPEN_FOR_HOURS, Reconciliation, readable
 from app.store.wake import Notifier
@@ -38,12 +38,11 @@ def command(names: tuple[str, ...], open_for: float) -> None:
         sys.exit(1)
     engine, clock, failed = current_or_exit(settings), Clock(), False
     for source in sources:
-        read = reader_or_exit(source)
+        read = reader_or_exit(settings, source)
         try:
             told = Reconciliation(engine, settings, source, read, clock).run(int(open_for * HOUR))
             click.echo(f"{source.name}: {counted(told)}")
-            for problem in read.problems():
-                click.echo(f"{source.name}: {problem}", err=True)
+            tell_problems(source, read)
         except VendorError as error:
             click.echo(f"{source.name}: {error}", err=True)
             failed = True

@@ -16,9 +16,9 @@ def source_of(settings: Settings, name: str) -> Source:
     return settings.sources[name]
 
 
-def reader_or_exit(source: Source) -> Reader:
+def reader_or_exit(settings: Settings, source: Source) -> Reader:
     """Return the reader of a source; exit 1 without access to the vendor's API, naming what to set."""
-    found = reader(source)
+    found = reader(source, settings.policy)
     if found is None:
         needed = source.api_env or f"api_token_env in [sources.{source.name}]"
         more = ", JSM_EMAIL and JSM_CLOUD_ID" if source.vendor in ("jsm", "jira") else ""
@@ -30,3 +30,9 @@ def counted(told: dict[str, int]) -> str:
     """Return counts for people: `1,200 read, 3 new`."""
     read = sum(told.values())
     return ", ".join([f"{read:,} read", *(f"{count:,} {outcome}" for outcome, count in sorted(told.items()))])
+
+
+def tell_problems(source: Source, read: Reader) -> None:
+    """Say on standard error what is wrong with the access, or with the vendor's webhooks."""
+    for problem in read.problems():
+        click.echo(f"{source.name}: {problem}", err=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.clock import Clock
-from app.policy import ISSUE_TYPES
+from app.policy import DEFAULT, ISSUE_TYPES, Policy
 from app.sources import Source
 from app.vendors import jira, jsm, opsgenie, pagerduty
 from app.vendors.client import Access, Client, Wait, retry_after
@@ -19,7 +19,7 @@ class _Vendor:
     name: str
     how: str
     wait: Wait
-    make: Callable[[Client, Source], Reader]
+    make: Callable[[Client, Source, Policy], Reader]
     accept: str = "application/json"
 
 
@@ -28,26 +28,36 @@ _VENDORS = {
         "PagerDuty",
         "Token token={}",
         pagerduty.wait,
-        lambda client, source: pagerduty.PagerDuty(client, source.name),
+        lambda client, source, _: pagerduty.PagerDuty(client, source.name),
         pagerduty.ACCEPT,
     ),
     "opsgenie": _Vendor(
-        "Opsgenie", "GenieKey {}", opsgenie.wait, lambda client, _: opsgenie.Opsgenie(client)
+        "Opsgenie", "GenieKey {}", opsgenie.wait, lambda client, *_: opsgenie.Opsgenie(client)
     ),
-    "jsm": _Vendor("Jira Service Management", "Basic {}", retry_after, lambda client, _: jsm.JSM(client)),
+    "jsm": _Vendor("Jira Service Management", "Basic {}", retry_after, lambda client, *_: jsm.JSM(client)),
     "jira": _Vendor(
         "Jira",
         "Basic {}",
         retry_after,
-        lambda client, source: jira.Jira(client, ISSUE_TYPES, source.app_url or ""),
+        lambda client, source, policy: jira.Jira(client, _types(source, policy), source.app_url or ""),
     ),
 }
 
 
-def reader(source: Source, clock: Clock | None = None, stop: threading.Event | None = None) -> Reader | None:
+def reader(
+    source: Source,
+    policy: Policy = DEFAULT,
+    clock: Clock | None = None,
+    stop: threading.Event | None = None,
+) -> Reader | None:
     """Return the reader of a source's vendor; None where there is no access to its API."""
     if source.api is None:
         return None
     vendor = _VENDORS[source.vendor]
     access = Access(vendor.name, source.api, vendor.how, vendor.accept)
-    return vendor.make(Client(access, vendor.wait, clock, stop), source)
+    return vendor.make(Client(access, vendor.wait, clock, stop), source, policy)
+
+
+def _types(source: Source, policy: Policy) -> tuple[str, ...]:
+    of_source = policy.source(source.name)
+    return of_source.issue_types if of_source else ISSUE_TYPES

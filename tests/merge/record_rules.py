@@ -38,6 +38,7 @@ NEW, OLD = {"name": "new"}, {"name": "old"}
 NAMED = {"services": (Service("S1", "one"), Service("S2", "two"))}
 OVER = read(30, resolved_at=20)
 OPEN = read(30)
+GUESSED = read(30, resolved_at=20, infers=True)
 SHOWN_OVER = at(20, resolves=True, infers=True)
 EARLY = read(19, resolved_at=20)
 """A record is certain only for the second before the question, so it may tell of what came after."""
@@ -233,9 +234,6 @@ RECORD_RULES = (
         lambda shown: shown.inferred,
         True,
     ),
-)
-
-DEFECTS = (
     Rule(
         "a merge that was undone before the record's resolution stays undone",
         (OPENED, at(12, resolves=True, merged_into="T1"), at(14, opens=True), ENDED, OVER),
@@ -271,19 +269,30 @@ DEFECTS = (
         20.5,
     ),
     Rule(
-        "a resolution that one webhook tells and another shows is not inferred",
-        (OPENED, ENDED, SHOWN_OVER),
-        lambda shown: shown.inferred,
-        False,
-    ),
-    Rule(
         "a resolution that was only shown is inferred before the start, too",
         (OPENED, at(5, resolves=True, infers=True)),
         lambda shown: shown.inferred,
         True,
     ),
+    Rule(
+        "an end that the record only infers yields to the one that a webhook told",
+        (OPENED, at(12, resolves=True), GUESSED),
+        end,
+        12,
+    ),
+    Rule(
+        "unless it was opened again since",
+        (OPENED, at(12, resolves=True), at(15, opens=True), GUESSED),
+        end,
+        20,
+    ),
+    Rule(
+        "an end that a webhook only shows is no better",
+        (OPENED, at(12, resolves=True, infers=True), GUESSED),
+        end,
+        20,
+    ),
 )
-"""What the merge does not keep to yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,12 +351,8 @@ READINGS = (
     Reading(
         "nothing since the record's second", (FULL, at(30.999, opens=True, fields=NEW)), LATER, more=False
     ),
-)
-
-READING_DEFECTS = (
     Reading(
         "another of the same second", (FULL,), replace(FULL, fields={"name": "other"} | NAMED), more=True
     ),
     Reading("an older one with an acknowledgement", (OVER,), read(25, acknowledged_at=15), more=True),
 )
-"""Records that would change what is shown and are passed over."""

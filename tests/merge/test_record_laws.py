@@ -74,4 +74,5 @@ def test_a_record_goes_before_all_that_webhooks_told_until_then(state, seen):
     told, both = view(alone), view(merge(state, alone))
     assert (both.started_at, both.fields, both.deleted) == (told.started_at, told.fields, told.deleted)
     assert (both.resolved_at is None) is (told.resolved_at is None)
-    assert abs((both.resolved_at or 0) - (told.resolved_at or 0)) <= SAME_RESOLUTION
+    if not told.inferred:  # what it only infers may have been long before
+        assert abs((both.resolved_at or 0) - (told.resolved_at or 0)) <= SAME_RESOLUTION

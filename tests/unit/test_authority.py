@@ -13,7 +13,7 @@ from app.incident import State, merge, observe
 from app.view import view
 from mappers.fields import SECOND
 from mappers.observation import Observation
-from tests.merge.record_rules import READING_DEFECTS, READINGS, Reading, read
+from tests.merge.record_rules import READINGS, Reading, read
 from tests.merge.rules import RECEIVED, at
 from tests.merge.strategies import mixed_states, records
 
@@ -34,13 +34,6 @@ def told(reading: Reading) -> bool:
 @pytest.mark.parametrize("reading", READINGS, ids=lambda each: each.name)
 def test_a_record_tells_more_only_where_it_says_something_new(reading):
     """Its content counts, not when it was read, unless webhooks have spoken in between."""
-    assert told(reading) is reading.more
-
-
-@pytest.mark.xfail(strict=True, reason="passed over, though what is shown would change")
-@pytest.mark.parametrize("reading", READING_DEFECTS, ids=lambda each: each.name)
-def test_a_record_that_is_passed_over(reading):
-    """Each of these will be taken once its defect is gone."""
     assert told(reading) is reading.more
 
 
