@@ -46,7 +46,8 @@ def view(state: State) -> Incident:
     others = _pool(strand for strand in strands if not untyped and strand.role in ("responder", None))
     lead, fill = owners or others or Strand(), others or Strand()
     if state.record is not None:
-        lead, untyped = under(state.record, lead), False
+        unknown = _pool(strand for strand in strands if strand.role is None)
+        lead, untyped = under(state.record, owners or unknown or Strand()), False
     started_at = _start(lead, fill, strands)
     opened = _last_open(lead, started_at)
     merged = lead.merged is not None and max(lead.merged.at, started_at) >= opened

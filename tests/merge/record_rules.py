@@ -292,6 +292,18 @@ RECORD_RULES = (
         end,
         20,
     ),
+    Rule(
+        "a Responder's close after the record ends nothing: no Owner has told it",
+        (OPEN, at(40, strand="r", role="responder", resolves=True)),
+        end,
+        None,
+    ),
+    Rule(
+        "an alert of unknown type may be the Owner's",
+        (OPEN, at(35, strand="r", role="responder"), at(40, strand="u", role=None, resolves=True)),
+        end,
+        40,
+    ),
 )
 
 

@@ -106,11 +106,16 @@ BREAKS = (
         "inferred=_all(a.inferred, b.inferred)",
         "inferred=a.inferred",
     ),
-    ("webhooks go before a record", view, "under(state.record, lead), False", "lead, False"),
+    (
+        "webhooks go before a record",
+        view,
+        "under(state.record, owners or unknown or Strand()), False",
+        "lead, False",
+    ),
     (
         "a record is approximate",
         view,
-        "under(state.record, lead), False",
+        "under(state.record, owners or unknown or Strand()), False",
         "under(state.record, lead), untyped",
     ),
     (

@@ -93,8 +93,9 @@ def test_with_a_limit_everyone_has_a_turn(world, held, doubtful):
         world.time.pass_by(1)
         found = doubtful(2)
         seen += found
+        ids = [world.row(name).id for name in found]
         with world.engine.begin() as connection:
-            readings.asked(connection, [world.row(name).id for name in found], world.time.wall)
+            readings.asked(connection, ids, world.time.wall)
     assert set(seen) == {f"O{n}" for n in range(5)}
 
 
@@ -110,8 +111,9 @@ def test_an_inferred_resolution_is_asked_about_until_it_changes(held, doubtful):
 def test_asking_changes_nothing_else(world, held):
     """It is noted when an incident was asked about, and its last change stays what it was."""
     held(Q1={}, Q2={})
+    one = world.row("Q1").id
     with world.engine.begin() as connection:
-        readings.asked(connection, [world.row("Q1").id], START + 5)
+        readings.asked(connection, [one], START + 5)
     rows = [world.row(name) for name in ("Q1", "Q2")]
     assert [(row.asked_at, row.updated_at) for row in rows] == [(START + 5, START), (None, START)]
 
@@ -127,12 +129,13 @@ def test_the_doubtful_are_found_by_their_indexes(world, held, analyzed):
     """Among thousands of incidents at rest, those that are open or inferred are read alone."""
     world.fill(6000, 0)
     with world.engine.begin() as connection:
-        connection.execute(update(tables.incidents).values(state="{}", **ENDED))
-    held(**{f"O{n}": {} for n in range(3)}, **{f"I{n}": INFERRED for n in range(3)})
+        connection.execute(update(tables.incidents).values(source="pagerduty", state="{}", **ENDED))
+    held(**{f"Q{n}": {} for n in range(3)}, **{f"I{n}": INFERRED for n in range(3)})
     if analyzed or world.engine.dialect.name == "postgresql":
         with world.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))
     found = plans(world, lambda c: readings.doubtful(c, "pagerduty", START - HOUR, 500))
+    print(chr(10).join(found))
     assert [re.search(INDEX, plan).group(1) for plan in found] == ["open", "inferred"]
     assert [line for line in full_scans(found) if "ix_incidents_inferred" not in line] == []
 

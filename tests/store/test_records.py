@@ -108,7 +108,7 @@ def test_what_a_record_changes_waits_in_the_background(world):
     tell(world, present)
     fold(world)
     assert (world.row("Q1").lane, world.row("Q2").lane) == (BACKGROUND, LIVE)
-    assert [claim.key[1] for claim in world.deliverer(concurrency=1).claim()] == ["Q2"]
+    assert [claim.incident_id for claim in world.deliverer(concurrency=1).claim()] == [world.row("Q2").id]
     world.receive("e9", pagerduty("Q1", "reopened", 40 * DAY))
     fold(world)
     assert world.row("Q1").lane == LIVE
