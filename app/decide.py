@@ -102,10 +102,11 @@ def _excluded(
         kind = str(shown.fields.get("incident_type", ""))
         if kind.casefold() not in map(str.casefold, of_source.issue_types):
             return f'issue type "{kind}" does not count', ""
-    names = _names(of_source, source, shown, desired)
-    failures: list[str] = []
-    for place, rule in (("", policy.include), (f"[sources.{source}] ", of_source.include)):
+    rules = (("", policy.include), (f"[sources.{source}] ", of_source.include))
+    names, failures = dict[str, object](), list[str]()
+    for place, rule in rules:
         if rule is not None:
+            names = names or _names(of_source, source, shown, desired)
             included, failure = rule.judge(names)
             if not included:
                 return f"{place}include is false", "; ".join(failures)

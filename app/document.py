@@ -37,4 +37,4 @@ def request(wanted: Document, ever_sent: frozenset[str] = frozenset()) -> dict[s
 
 def timestamp(instant: Nanoseconds) -> str:
     """Write a time as DX wants it, cut (not rounded) to whole seconds: `2024-01-01T11:22:33Z`."""
-    return datetime.fromtimestamp(instant // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{datetime.fromtimestamp(instant // SECOND, UTC).isoformat()[:19]}Z"

@@ -123,7 +123,9 @@ def join(a: Strand, b: Strand) -> Strand:
 
 def _later(a: Register, b: Register) -> Register:
     """The later wins; then the event about the field, then a value over cleared, then a fixed order."""
-    return max(a, b, key=lambda r: (r.at, r.about, r.value is not None, repr(r.value)))
+    if a.at != b.at:
+        return a if a.at > b.at else b
+    return max(a, b, key=lambda r: (r.about, r.value is not None, repr(r.value)))
 
 
 def _first_role(a: Role | None, b: Role | None) -> Role | None:

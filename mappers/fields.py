@@ -44,9 +44,16 @@ class Text(fields.Field[str | None]):
         super().__init__(allow_none=True, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str | None:
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValidationError("Not a valid string.")
-        return str(value) if str(value).strip() else None
+        return text(value)
+
+
+def text(value: Any) -> str | None:
+    """Return a text as it came, a number as text, None for null and blank; raise ValidationError for anything else."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValidationError("Not a valid string.")
+    return str(value) if str(value).strip() else None
 
 
 class Number(fields.Field[int | None]):

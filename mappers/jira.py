@@ -115,6 +115,7 @@ def _observe(event: str, at: int | None, issue: dict[str, Any], changed: frozens
         shows_open=is_open and not opens,
         resolves=resolves,
         resolved_at=told.get("resolutiondate"),
+        infers=told.get("resolutiondate") is None and not opens and event != _DELETED,
         deleted=event == _DELETED,
     )
 

@@ -109,6 +109,7 @@ def _observe(action: str, alert: dict[str, Any]) -> Observation:
         opened_at=alert.get("createdAt") if action == "Create" else None,
         opens=action in ("Acknowledge", "UnAcknowledge"),
         resolves=action in ("Close", "Delete"),
+        infers=incident_id is not None,  # an alert may be closed before its incident is over
         deleted=action == "Delete",
         acknowledged=action == "Acknowledge",
         strand=alert["alertId"] if incident_id else "",

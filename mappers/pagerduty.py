@@ -8,9 +8,9 @@ is {"read_at", "incident": {…}, "acknowledged_at"}: the last is read from the 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import ValidationError, fields, missing
 
-from mappers.fields import HttpUrl, Identifier, Instant, Lenient, Number, Text, VendorSchema, load
+from mappers.fields import HttpUrl, Identifier, Instant, Lenient, Number, Text, VendorSchema, load, text
 from mappers.observation import Ignored, Kind, Observation, Service, Unmappable, Value
 
 REFERENCE_PREFIX = ""
@@ -30,11 +30,32 @@ _LEGACY = "a V1/V2 webhook, which PagerDuty no longer supports: create a V3 webh
 _REST = "a record of PagerDuty's REST API, not a webhook body: read history with a backfill"
 
 
-class Reference(VendorSchema):
-    """A reference to another PagerDuty object; `summary` is its display name."""
+class Reference(fields.Field[dict[str, str | None]]):
+    """A reference to another PagerDuty object: its id and `summary`, the display name; anything else is not given.
 
-    id = Text()
-    summary = Text()
+    One field and not a schema: an incident has many, and a schema each would be half the work of mapping.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(allow_none=True)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if not isinstance(value, dict):
+            return missing
+        try:
+            return {key: text(value[key]) for key in ("id", "summary") if key in value}
+        except ValidationError:
+            return missing
+
+
+class References(Reference):
+    """A list of references, not given where one of them is none."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, list):
+            return missing
+        found = [super(References, self)._deserialize(each, *args, **kwargs) for each in value]
+        return missing if missing in found else found
 
 
 class IncidentType(VendorSchema):
@@ -43,14 +64,8 @@ class IncidentType(VendorSchema):
     name = Text()
 
 
-class Acknowledgement(VendorSchema):
-    """`{"at": …}`; the REST API lists them while the incident is acknowledged."""
-
-    at = Instant()
-
-
 class IncidentData(VendorSchema):
-    """The incident as V3 events show it (2021 bodies lack created_at and reopened_at), and as the REST API does."""
+    """The incident as V3 events show it; 2021 bodies lack created_at and reopened_at."""
 
     id = Identifier(required=True)
     status = Lenient(Text())
@@ -58,16 +73,12 @@ class IncidentData(VendorSchema):
     reopened_at = Instant()
     title = Lenient(Text())
     html_url = HttpUrl()
-    service = Lenient(fields.Nested(Reference))
-    priority = Lenient(fields.Nested(Reference))
+    service = Reference()
+    priority = Reference()
     urgency = Lenient(Text())
     number = Number()
-    incident_number = Number()
-    resolved_at = Instant()
-    last_status_change_at = Instant()
-    acknowledgements = Lenient(fields.List(fields.Nested(Acknowledgement)))
-    teams = Lenient(fields.List(fields.Nested(Reference)))
-    escalation_policy = Lenient(fields.Nested(Reference))
+    teams = References()
+    escalation_policy = Reference()
     incident_type = Lenient(fields.Nested(IncidentType))
     resolve_reason = fields.Raw(allow_none=True)
 
@@ -86,11 +97,26 @@ class Envelope(VendorSchema):
     event = fields.Nested(Event, required=True)
 
 
+class Acknowledgement(VendorSchema):
+    """`{"at": …}`; the REST API lists them while the incident is acknowledged."""
+
+    at = Instant()
+
+
+class RecordData(IncidentData):
+    """The incident as the REST API shows it."""
+
+    incident_number = Number()
+    resolved_at = Instant()
+    last_status_change_at = Instant()
+    acknowledgements = Lenient(fields.List(fields.Nested(Acknowledgement)))
+
+
 class Record(VendorSchema):
     """An incident of the REST API, with when it was read."""
 
     read_at = Instant(required=True)
-    incident = fields.Nested(IncidentData, required=True)
+    incident = fields.Nested(RecordData, required=True)
     acknowledged_at = Instant()
 
 

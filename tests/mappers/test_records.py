@@ -280,7 +280,8 @@ def test_older_webhooks_change_nothing_of_what_a_record_says(vendor_id):
     without = ("acknowledged_at",) if shown.kind == "incident" else ()
     expected = shown_as(vendor_id, alone, without=without)
     assert shown_as(vendor_id, reduce(merge, states, alone), without=without) == expected
-    assert view(reduce(merge, states, alone)).resolved_at == shown.resolved_at
+    if shown.kind == "alert":  # of an incident its alerts only let infer the end
+        assert view(reduce(merge, states, alone)).resolved_at == shown.resolved_at
 
 
 def test_the_histories_hold_enough_of_both_kinds():

@@ -17,14 +17,14 @@ BREAKS = (
     (
         "the earlier register wins",
         incident,
-        "return max(a, b, key=lambda r: (r.at",
-        "return min(a, b, key=lambda r: (r.at",
+        "return a if a.at > b.at else b",
+        "return b if a.at > b.at else a",
     ),
     (
         "event type about the field ignored",
         incident,
-        "(r.at, r.about, r.value is not None",
-        "(r.at, r.value is not None",
+        "(r.about, r.value is not None",
+        "(r.value is not None",
     ),
     ("cleared wins over a value", incident, "r.value is not None, repr", "r.value is None, repr"),
     ("equal registers by arrival", incident, "r.value is not None, repr(r.value))", "r.value is not None)"),

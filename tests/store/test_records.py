@@ -103,13 +103,13 @@ def test_a_webhook_is_folded_before_records_that_came_first(world):
 
 def test_what_a_record_changes_waits_in_the_background(world):
     """An incident known by its record alone is delivered after those of webhooks, until a webhook names it."""
-    past, present = life("Q1", BEGIN, *RESOLVED), life("Q2", BEGIN + HOUR)
-    take(world, record(past))
+    past, present = life("Q1", BEGIN, *RESOLVED, (40 * DAY, "reopened")), life("Q2", BEGIN + HOUR)
+    take(world, record(past, BEGIN + DAY))
     tell(world, present)
     fold(world)
     assert (world.row("Q1").lane, world.row("Q2").lane) == (BACKGROUND, LIVE)
     assert [claim.incident_id for claim in world.deliverer(concurrency=1).claim()] == [world.row("Q2").id]
-    world.receive("e9", pagerduty("Q1", "reopened", 40 * DAY))
+    world.receive("e9", past.webhook("reopened"))
     fold(world)
     assert world.row("Q1").lane == LIVE
 
