@@ -21,6 +21,8 @@ class Override:
 
     def applied(self, shown: Incident) -> Incident:
         """Return the incident as corrected; it never ends before it starts."""
+        if self.started_at is None and self.resolved_at is None:
+            return shown
         started = shown.started_at if self.started_at is None else self.started_at
         resolved = shown.resolved_at if self.resolved_at is None else self.resolved_at
         ended = None if resolved is None else max(resolved, started)

@@ -1,7 +1,7 @@
 """Statements on incidents as fold sees them: evidence in, what DX should hold out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -72,19 +72,17 @@ class Renewed:
     state: str
     policy: str
     wanted: Wanted
+    desired: str = field(init=False)
+    """The body of the call that DX should get, or that it would get were it not left out."""
+    digest: str = field(init=False)
+    """What stands for the call; for an upsert the digest of its body."""
 
-    @property
-    def desired(self) -> str:
-        """The body of the call that DX should get, or that it would get were it not left out."""
-        if self.wanted.action == "delete":
-            return codec.dump_deletion(self.wanted.document.reference_id)
-        return codec.dump_document(self.wanted.document)
-
-    @property
-    def digest(self) -> str:
-        """What stands for the call; for an upsert the digest of its body."""
-        action, body = self.wanted.action, self.desired
-        return codec.digest(body if action == "upsert" else f"{action} {body}")
+    def __post_init__(self) -> None:
+        action, document = self.wanted.action, self.wanted.document
+        deletes = action == "delete"
+        body = codec.dump_deletion(document.reference_id) if deletes else codec.dump_document(document)
+        object.__setattr__(self, "desired", body)
+        object.__setattr__(self, "digest", codec.digest(body if action == "upsert" else f"{action} {body}"))
 
 
 def lock(connection: Connection, keys: Iterable[Key], now: Nanoseconds) -> list[Held]:

@@ -1,9 +1,10 @@
 """Group commit: webhooks that arrive together share one transaction, and each waits until it is on disk."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from sqlalchemy import Connection, Engine
@@ -13,6 +14,7 @@ from mappers.observation import Nanoseconds
 
 PATIENCE_SECONDS = 4.5
 """Under PagerDuty's 5 s: a webhook gets its 503 while the vendor still listens."""
+_LOOKS, _LOOK_SECONDS = 4, 0.001
 _MOST = 64
 """Webhooks a transaction."""
 
@@ -27,40 +29,79 @@ class Event:
     received_at: Nanoseconds
     is_new: bool | None = None
     error: Exception | None = None
+    leads: bool = False
+    """Its thread is to write the next group."""
+    _news: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._news.acquire()
+
+    def wake(self) -> None:
+        """Tell its thread that it is stored, or is to lead."""
+        self._news.release()
+
+    def wait(self) -> bool:
+        """Wait to be woken; return whether that came in time."""
+        return self._news.acquire(timeout=PATIENCE_SECONDS)
 
 
 class Intake:
     """Stores webhooks for the threads of one process.
 
-    Whoever gets the lock writes for all that are waiting by then; the others find their own stored when
-    their turn comes.
+    One thread at a time leads: it writes all that wait, its own among them, wakes them, and lets one of
+    those that have come meanwhile lead next.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._waiting: deque[Event] = deque()
-        self._writing = threading.Lock()
+        self._led = False
+        self._lock = threading.Lock()
 
     def add(self, event: Event) -> bool:
         """Return, after it is committed, whether the event is new; raise SQLAlchemyError where it is not committed."""
-        self._waiting.append(event)
-        if not self._writing.acquire(timeout=PATIENCE_SECONDS):
+        with self._lock:
+            self._waiting.append(event)
+            event.leads, self._led = not self._led, True
+        if not event.leads and not event.wait():
             self._withdraw(event)
-            raise OperationalError("waiting for a transaction", None, TimeoutError("database is locked"))
-        try:
-            while event.is_new is None and event.error is None:
-                self._write([self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))])
-        finally:
-            self._writing.release()
+        if event.leads:
+            self._lead()
         if event.error is not None:
             raise event.error
         return bool(event.is_new)
 
     def _withdraw(self, event: Event) -> None:
+        """Give up waiting; one that is being written meanwhile will be a duplicate when the vendor repeats it."""
+        with self._lock:
+            if event in self._waiting and not event.leads:
+                self._waiting.remove(event)
+            if not event.leads and event.is_new is None:
+                event.error = OperationalError("waiting", None, TimeoutError("database is locked"))
+
+    def _lead(self) -> None:
+        self._gather()
+        group = [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
         try:
-            self._waiting.remove(event)
-        except ValueError:  # it is being written: the vendor will hear of a duplicate
-            return
+            self._write(group)
+        finally:
+            with self._lock:
+                self._led = bool(self._waiting)
+                successor = self._waiting[0] if self._waiting else None
+                if successor:
+                    successor.leads = True
+        for each in (*group, *filter(None, [successor])):
+            if not each.leads or each is successor:
+                each.wake()
+
+    def _gather(self) -> None:
+        """Let those that are on their way come along, as long as each look finds more of them."""
+        seen = 1
+        for _ in range(_LOOKS):
+            if len(self._waiting) <= seen:
+                return
+            seen = len(self._waiting)
+            time.sleep(_LOOK_SECONDS)
 
     def _write(self, group: Sequence[Event]) -> None:
         try:
