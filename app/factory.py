@@ -23,7 +23,9 @@ from app.store.wake import Notifier
 from app.web import access, api, control, dashboard, health, openapi, stats, traced
 
 THREADS = 16
-"""Threads of one web process; its connections to the database are two more."""
+"""Threads of one web process."""
+CONNECTIONS = 6
+"""Of one web process to the database: one is for webhooks alone, so no page can keep them waiting."""
 
 log = structlog.get_logger()
 
@@ -41,14 +43,15 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     request_id.init(app)
     traced.init(app)
     access.init(app, settings)
-    engine = connect(settings.database_url, pool_size=THREADS + 2, impatient=True)
+    engine = connect(settings.database_url, pool_size=CONNECTIONS - 1, impatient=True)
+    intake = Intake(connect(settings.database_url, pool_size=1, impatient=True))
     clock = clock or Clock()
     registry = CollectorRegistry()
     registry.register(stats.StoreCollector(engine, clock, settings))
     app.extensions |= {
         "settings": settings,
         "engine": engine,
-        "receiver": Receiver(settings, Intake(engine), clock, Notifier(engine), Refused(engine, clock)),
+        "receiver": Receiver(settings, intake, clock, Notifier(engine), Refused(engine, clock)),
         "health": health.Health(engine, clock, settings.can_deliver),
         "metrics": registry,
     }

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from app.document import Document, timestamp
@@ -113,6 +114,7 @@ def metadata(source: str, shown: Incident) -> dict[str, object]:
     }
 
 
+@lru_cache(4096)
 def slug(name: str) -> str:
     """Return `api-service` for `API Service`: NFKD, ASCII, lower case, one dash for anything else."""
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()

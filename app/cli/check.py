@@ -8,14 +8,12 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import sentry, tracing
+from app import factory, pipeline, sentry, tracing
 from app.cli.check_vendors import vendors
 from app.cli.doubles import doubles
 from app.config import digest
 from app.dx import DX
-from app.factory import THREADS
 from app.logs import configure
-from app.pipeline import CONNECTIONS
 from app.settings import DEFAULT_CONFIG, Settings, read_settings
 from app.store import deliveries, policies
 from app.store.engine import connect, reading, sqlite_path
@@ -80,7 +78,7 @@ def _database(settings: Settings, wrong: list[str]) -> Iterator[str]:
     except SQLAlchemyError as error:
         yield f"the database does not answer ({cause(error)}): {remedy(error)}"
     if path is None:
-        web, work = THREADS + 2, CONNECTIONS + 1
+        web, work = factory.CONNECTIONS, pipeline.CONNECTIONS + 1
         click.echo(f"database: at most {web} connections for each web process, {work} for each pipeline")
 
 

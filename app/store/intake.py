@@ -53,7 +53,7 @@ class Intake:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._waiting: deque[Event] = deque()
         self._led = False
         self._lock = threading.Lock()
@@ -105,7 +105,7 @@ class Intake:
 
     def _write(self, group: Sequence[Event]) -> None:
         try:
-            with self._engine.begin() as connection:
+            with self.engine.begin() as connection:
                 new = _insert(connection, group)
         except Exception as error:  # noqa: BLE001 - it is raised in each of the threads that wait
             for each in group:

@@ -16,7 +16,7 @@ def bare() -> Flask:
     app = Flask(__name__)
 
     @app.post("/webhooks/<source>")
-    def webhook(source: str) -> ResponseReturnValue:  # noqa: ARG001
+    def webhook(source: str) -> ResponseReturnValue:
         request.get_data()
         return _ANSWER, 202
 
@@ -40,7 +40,7 @@ def inserting() -> Flask:
 
 def _insert(connection: Any, source: str, body: bytes) -> tuple[str, tuple[str, bytes]]:
     mark = "?" if isinstance(connection, sqlite3.Connection) else "%s"
-    return f"INSERT INTO bench (source, body) VALUES ({mark}, {mark})", (source, body)  # noqa: S608
+    return f"INSERT INTO bench (source, body) VALUES ({mark}, {mark})", (source, body)
 
 
 def _connect(database: str) -> Any:
@@ -48,7 +48,9 @@ def _connect(database: str) -> Any:
         import psycopg  # noqa: PLC0415
 
         connection: Any = psycopg.connect(database)
-        connection.execute("CREATE TABLE IF NOT EXISTS bench (id bigserial PRIMARY KEY, source text, body bytea)")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS bench (id bigserial PRIMARY KEY, source text, body bytea)"
+        )
         connection.commit()
         return connection
     connection = sqlite3.connect(database, timeout=5)

@@ -23,14 +23,13 @@ _PERIOD = 28 * 86_400
 def body(
     number: int,
     incident: str,
-    event_type: str = "incident.triggered",
-    status: str = "triggered",
+    step: tuple[str, str] = STEPS[0],
     *,
     opened: int | None = None,
     title: str | None = None,
 ) -> bytes:
     """Return one V3 event of 2 to 3 kB, the `number`th second's; `opened` is the number of the incident's first."""
-    first = number if opened is None else opened
+    first, (event_type, status) = number if opened is None else opened, step
     data = {
         "id": incident,
         "type": "incident",
@@ -67,8 +66,8 @@ def body(
 def lifecycles(first: int, incidents: int, prefix: str = "Q") -> Iterator[bytes]:
     """Return the events of so many incidents, each with every step; event numbers go on from `first`."""
     for begin in range(first, first + incidents * len(STEPS), len(STEPS)):
-        for step, (event_type, status) in enumerate(STEPS):
-            yield body(begin + step, f"{prefix}{begin:013}", event_type, status, opened=begin)
+        for later, step in enumerate(STEPS):
+            yield body(begin + later, f"{prefix}{begin:013}", step, opened=begin)
 
 
 def request(path: str, raw: bytes) -> bytes:

@@ -64,48 +64,59 @@ def _whole() -> Iterator[tuple[str, bytes]]:
 
 
 def _run(url: str, rate: float, seconds: float, events: Iterator[tuple[str, bytes]]) -> Sent:
-    sent, number, total = Sent(), 0, int(rate * seconds)
+    number, total = 0, int(rate * seconds)
     with selectors.DefaultSelector() as selector:
-        idle, busy = deque(open_links(url, _CONNECTIONS, selector)), set[Link]()
-        begun = time.monotonic()
+        traffic, begun = _Traffic(url, selector), time.monotonic()
         until = begun + seconds + _PATIENCE_SECONDS
-        while (number < total or busy) and time.monotonic() < until:
-            wait = begun + number / rate - time.monotonic()
-            if number < total and wait <= 0 and idle:
-                link = idle.popleft()
-                _send(link, sent, *next(events))
-                busy.add(link)
+        while (number < total or traffic.busy) and time.monotonic() < until:
+            wait = begun + number / rate - time.monotonic() if number < total and traffic.idle else 1.0
+            if wait <= 0:
+                traffic.send(*next(events))
                 number += 1
-                continue
-            for key, _ in selector.select(min(1.0, max(0.0, wait)) if number < total and idle else 1.0):
-                _receive(key.data, url, selector, sent, idle, busy)
-        sent.refused += len(busy)
-        for link in [*idle, *busy]:
-            link.close(selector)
-    return sent
+            else:
+                traffic.receive(min(1.0, wait))
+        return traffic.end()
 
 
-def _send(link: Link, sent: Sent, incident: str, raw: bytes) -> None:
-    whole = request(_PATH, raw)
-    if incident:
-        sent.at[incident] = time.monotonic()
-    link.send(whole)
+class _Traffic:
+    """Some connections, used in turn so that none is idle for long."""
 
+    def __init__(self, url: str, selector: selectors.BaseSelector) -> None:
+        self._url, self._selector, self._sent = url, selector, Sent()
+        self.idle, self.busy = deque(open_links(url, _CONNECTIONS, selector)), set[Link]()
 
-def _receive(
-    link: Link, url: str, selector: selectors.BaseSelector, sent: Sent, idle: deque[Link], busy: set[Link]
-) -> None:
-    if (status := link.receive()) is None:
-        return
-    if link in busy:
-        busy.discard(link)
-        sent.accepted += status // 100 == 2
-        sent.refused += status // 100 != 2
-    else:
-        idle.remove(link)
-    if status == 0:
-        link.close(selector)
+    def send(self, incident: str, raw: bytes) -> None:
+        """Send an event over the connection that has been idle for longest."""
+        link, whole = self.idle.popleft(), request(_PATH, raw)
+        self.busy.add(link)
+        if incident:
+            self._sent.at[incident] = time.monotonic()
+        link.send(whole)
+
+    def receive(self, within: float) -> None:
+        """Wait for answers so many seconds."""
+        for key, _ in self._selector.select(within):
+            link: Link = key.data
+            if (status := link.receive()) is not None:
+                self._take(link, status)
+
+    def end(self) -> Sent:
+        """Close all; return what was sent."""
+        self._sent.refused += len(self.busy)
+        for link in (*self.idle, *self.busy):
+            link.close(self._selector)
+        return self._sent
+
+    def _take(self, link: Link, status: int) -> None:
+        if link in self.busy:
+            self.busy.remove(link)
+            self._sent.accepted += status // 100 == 2
+            self._sent.refused += status // 100 != 2
+        else:
+            self.idle.remove(link)
+        if status:
+            self.idle.append(link)
+            return
+        link.close(self._selector)
         with suppress(OSError):
-            (link,) = open_links(url, 1, selector)
-    if status or link.socket.fileno() >= 0:
-        idle.append(link)
+            self.idle.extend(open_links(self._url, 1, self._selector))

@@ -523,7 +523,7 @@ def issues(count: int) -> list[Issue]:
 
 def test_the_history_of_jsm_and_jira_then_their_webhooks(bridge, sandbox, atlassian):
     """Alerts and several pages of issues of the policy's types are true once each; older webhooks change nothing."""
-    found = issues(250)
+    found = issues(180)
     alone = [replace(each, source="jsm") for each in alerts(30, seed=5)]
     teams = [{"id": id_, "name": name} for id_, name in TEAMS.items()]
     settings = {

@@ -59,7 +59,7 @@ def test_read_only(build: Callable[..., Site], read_only: Path) -> None:
 
 def test_full_disk(site: Site) -> None:
     """A database that cannot grow is answered 503."""
-    engine = site.app.extensions["engine"]
+    engine = site.app.extensions["receiver"].intake.engine
     event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA max_page_count = 1"))
     large = pagerduty("01ABC", title="x" * 100_000)
     assert refusal(site.post("pagerduty", large)) == NO_COMMIT

@@ -43,6 +43,7 @@ class Site:
     def close(self) -> None:
         """Close the connections to the database."""
         self.app.extensions["engine"].dispose()
+        self.app.extensions["receiver"].intake.engine.dispose()
 
 
 def stored(path: Path) -> list[Event]:

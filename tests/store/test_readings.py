@@ -57,7 +57,7 @@ def test_what_is_open_for_long_or_inferred_is_doubtful(held, doubtful):
         inferred=INFERRED,
         excluded={"action": "none"},
         deleted={"action": "delete"},
-        unfolded={"state": None, "started_at": None},
+        unfolded={"state": None},
     )
     assert doubtful() == ["long", "inferred"]
 

@@ -112,6 +112,7 @@ def request_failed(settings: Settings, kept: Kept, monkeypatch: pytest.MonkeyPat
     answer = app.test_client().post(f"/webhooks/pagerduty?token={IN_A_QUERY}", data=body, headers=headers)
     assert answer.status_code == 500
     app.extensions["engine"].dispose()
+    app.extensions["receiver"].intake.engine.dispose()
     return kept
 
 

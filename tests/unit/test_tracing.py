@@ -64,6 +64,7 @@ def client(settings: Settings) -> Iterator[Any]:
     app = create_app(settings)
     yield app.test_client()
     app.extensions["engine"].dispose()
+    app.extensions["receiver"].intake.engine.dispose()
 
 
 def webhook(identifier: str = "01A") -> bytes:
