@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP = .venv/bin/pip --disable-pip-version-check --quiet
 
-.PHONY: demo test run soak screenshots check lock clean
+.PHONY: demo test run soak bench screenshots check lock clean
 
 demo: .venv/installed
 	.venv/bin/python -m tests.demo
@@ -16,6 +16,9 @@ test: .venv/installed-dev
 
 soak: .venv/installed-dev
 	SOAK=1 .venv/bin/python -m pytest tests/store/test_machine.py tests/store/test_small_model.py $(ARGS)
+
+bench: .venv/installed-dev
+	.venv/bin/python -m tests.bench $(ARGS)
 
 screenshots: .venv/installed-dev
 	SCREENSHOTS=1 .venv/bin/python -m pytest tests/browser/test_looks.py $(ARGS)

@@ -25,6 +25,8 @@ from mappers.observation import Nanoseconds
 
 OPEN_FOR_HOURS = 1.0
 HOUR = 3600 * SECOND
+_PATIENCE_SECONDS = 60.0
+"""Other sources wait behind a vendor that is down; the next run tries it again."""
 _MOST = 500
 """Incidents asked about one by one in a run, of each kind: least recently asked first, the rest next time."""
 
@@ -108,7 +110,7 @@ class Periodic:
             self._guarded(source)
 
     def _reconcile(self, source: Source) -> None:
-        read = reader(source, self._settings.policy, self._clock)
+        read = reader(source, self._settings.policy, self._clock, patience=_PATIENCE_SECONDS)
         if read is None:
             return
         told = Reconciliation(self._engine, self._settings, source, read, self._clock).run(

@@ -14,6 +14,10 @@ CHANGES = "changes"
 _EVERYBODY, _RECONCILE = "", "reconcile"
 
 
+_filtered = incidents.c.source.concat("")
+"""Not to be searched by: SQLite would go through all incidents of the source for the few that are open."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doubtful:
     """An incident to ask its vendor about; `state` as it is stored."""
@@ -62,7 +66,7 @@ def doubtful(connection: Connection, source: str, before: Nanoseconds, limit: in
     )
     changed = incidents.c.asked_at.is_(None) | (incidents.c.asked_at < incidents.c.updated_at)
     found = [
-        *_asked_first(connection, limit, incidents.c.source == source, *is_open),
+        *_asked_first(connection, limit, _filtered == source, *is_open),
         *_asked_first(connection, limit, incidents.c.source == source, incidents.c.inferred, changed),
     ]
     return [Doubtful(row.id, row.vendor_id, row.state) for row in found]

@@ -30,7 +30,7 @@ from mappers.observation import Nanoseconds
 log = structlog.get_logger()
 
 TIMEOUT_SECONDS = 30.0
-_PATIENCE_SECONDS = 600.0
+PATIENCE_SECONDS = 600.0
 _LONGEST_WAIT = 120.0
 _ANSWER_LIMIT = 64 * 1024 * 1024
 _jitter = wait_random_exponential(multiplier=1, max=60)
@@ -78,7 +78,12 @@ class Client:
     """Calls one vendor's API; not for use by several threads at once."""
 
     def __init__(
-        self, access: Access, wait: Wait, clock: Clock | None = None, stop: threading.Event | None = None
+        self,
+        access: Access,
+        wait: Wait,
+        clock: Clock | None = None,
+        stop: threading.Event | None = None,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._access, self._wait, self._clock = access, wait, clock or Clock()
         self._stop = stop or threading.Event()
@@ -86,7 +91,7 @@ class Client:
         self._session.headers["Accept"] = access.accept
         self._retrying = Retrying(
             retry=retry_if_exception_type(NotNowError),
-            stop=stop_after_delay(_PATIENCE_SECONDS) | stop_when_event_set(self._stop),
+            stop=stop_after_delay(patience) | stop_when_event_set(self._stop),
             wait=_wait,
             sleep=sleep_using_event(self._stop),
             before_sleep=_tell,
@@ -94,7 +99,7 @@ class Client:
         )
 
     def get(self, path: str, params: Params | None = None) -> Answer:
-        """Read a path; VendorError after ten minutes of trying, or at once where repeating cannot help."""
+        """Read a path; VendorError once its patience ends, or at once where repeating cannot help."""
         return self._retrying(self._call, "GET", path, params, None)
 
     def now(self) -> Nanoseconds:
@@ -218,7 +223,8 @@ def time_of(text: object) -> Nanoseconds:
 def _tell(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     seconds = round(state.next_action.sleep, 1) if state.next_action else 0
-    log.info("vendor is asked again", seconds=seconds, because=str(error))
+    say = log.info if isinstance(error, NotNowError) and error.wait is not None else log.warning
+    say("vendor is asked again", seconds=seconds, because=str(error))
 
 
 def _wait(state: RetryCallState) -> float:

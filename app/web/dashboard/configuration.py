@@ -22,12 +22,14 @@ def settings_shown(settings: Settings) -> list[tuple[str, str]]:
     )
     shown = [(_VARIABLES.get(name, name.upper()), _shown(value)) for name, value in plain]
     database = make_url(settings.database_url).render_as_string(hide_password=True)
-    return sorted([*shown, ("DATABASE_URL", database), *_secrets(settings.sources.values())])
+    return sorted({*shown, ("DATABASE_URL", database), *_secrets(settings.sources.values())})
 
 
 def _secrets(sources: Iterable[Source]) -> Iterator[tuple[str, str]]:
     for source in sources:
         yield source.secrets_env, ", ".join("•••" for _ in source.secrets) or "not set"
+        if source.api_env:
+            yield source.api_env, f"••• at {source.api.url}" if source.api else "not set"
 
 
 def _shown(value: object) -> str:

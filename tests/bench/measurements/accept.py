@@ -14,13 +14,15 @@ _PATH = "/webhooks/pagerduty"
 _AT_MOST_A_SECOND = 15_000
 """More than any of the servers answers: so many requests are made beforehand."""
 _BARE, _BARE_1 = "bare view, 2 workers", "bare view, 1 worker"
-_BASES = {f"{kind}, 2 workers": _BARE for kind in (*(f"INSERT view, {store}" for store in STORES), *STORES)}
-_BASE = {**_BASES, f"{SQLITE}, 1 worker": _BARE_1}
-"""What is compared with which bare view; a store's name alone stands for the bridge on it."""
+_VIEWS = {store: f"INSERT view on {store}, 2 workers" for store in STORES}
+_BRIDGES = {store: f"bridge on {store}, 2 workers" for store in STORES}
+_BRIDGE_1 = f"bridge on {SQLITE}, 1 worker"
+_BASE = dict.fromkeys([*_VIEWS.values(), *_BRIDGES.values()], _BARE) | {_BRIDGE_1: _BARE_1}
+"""What is compared with which bare view."""
 _RATES = {
-    f"{SQLITE}, 2 workers": at_least(0.4, 0.5, "ratio"),
-    f"{SQLITE}, 1 worker": at_least(0.7, None, "ratio"),
-    f"{POSTGRESQL}, 2 workers": at_least(0.35, 0.45, "ratio"),
+    _BRIDGES[SQLITE]: at_least(0.4, 0.5, "ratio"),
+    _BRIDGES[POSTGRESQL]: at_least(0.35, 0.45, "ratio"),
+    _BRIDGE_1: at_least(0.7, None, "ratio"),
 }
 _INSERTS = {SQLITE: (), POSTGRESQL: (at_least(1.5, None, "ratio"),)}
 
@@ -52,20 +54,17 @@ def measure(context: Context) -> Iterator[Row]:
 
 
 def _start(stack: ExitStack, context: Context) -> list[Server]:
-    servers = [
-        stack.enter_context(gunicorn(name, "tests.bench.bare:bare()", workers, context.folder))
-        for name, workers in ((_BARE, 2), (_BARE_1, 1))
+    folder = context.folder
+    made = [
+        gunicorn(_BARE, "tests.bench.bare:bare()", 2, folder),
+        gunicorn(_BARE_1, "tests.bench.bare:bare()", 1, folder),
+        *(web(name, 2, folder, context.database(store)) for store, name in _BRIDGES.items()),
+        web(_BRIDGE_1, 1, folder, context.database(SQLITE)),
     ]
-    for store in STORES:
-        name, database = f"INSERT view, {store}, 2 workers", context.database(store, migrated=False)
-        view = gunicorn(
-            name, "tests.bench.bare:inserting()", 2, context.folder, BENCH_DATABASE=_plain(database)
-        )
-        servers.append(stack.enter_context(view))
-    for store, workers in ((SQLITE, 2), (SQLITE, 1), (POSTGRESQL, 2)):
-        name = f"{store}, {workers} worker{'s' * (workers > 1)}"
-        servers.append(stack.enter_context(web(name, workers, context.folder, context.database(store))))
-    return servers
+    for store, name in _VIEWS.items():
+        database = _plain(context.database(store, migrated=False))
+        made.append(gunicorn(name, "tests.bench.bare:inserting()", 2, folder, BENCH_DATABASE=database))
+    return [stack.enter_context(each) for each in made]
 
 
 def _plain(database_url: str) -> str:
@@ -81,26 +80,26 @@ def _round(generator: Generator, server: Server, seconds: float) -> _Round:
 
 
 def _rows(found: dict[str, list[_Round]]) -> Iterator[Row]:
-    bridges = set(_RATES)
-    yield from _of(found, "rate", "events/s", "accept", _RATES)
+    yield from _of(found, "rate", "accept", "events/s", _RATES)
     for store, aims in _INSERTS.items():
-        view = _row(found, "rate", "events/s", "accept", f"INSERT view, {store}, 2 workers")
-        rates = [each.rate for each in found[f"{store}, 2 workers"]]
-        yield compared(f"accept: {store}, 2 workers, beside the INSERT view", "events/s", rates, view, *aims)
-    yield from _of(found, "cpu", "µs/event", "accept, CPU", dict.fromkeys(bridges, at_most(2, "ratio")))
-    yield from _of(found, "p50", "ms", "accept, p50", {})
-    yield from _of(found, "p99", "ms", "accept, p99", dict.fromkeys(bridges, at_most(1.3, "ratio")))
+        rates = [each.rate for each in found[_BRIDGES[store]]]
+        view = _row(found, "rate", "accept", "events/s", _VIEWS[store])
+        what = f"accept: {_BRIDGES[store]}, beside the INSERT view"
+        yield compared(what, "events/s", rates, view, *aims)
+    yield from _of(found, "cpu", "accept, CPU", "µs/event", dict.fromkeys(_RATES, at_most(2, "ratio")))
+    yield from _of(found, "p50", "accept, p50", "ms", {})
+    yield from _of(found, "p99", "accept, p99", "ms", dict.fromkeys(_RATES, at_most(1.3, "ratio")))
 
 
 def _of(
-    found: dict[str, list[_Round]], what: str, unit: str, title: str, aims: dict[str, Aim]
+    found: dict[str, list[_Round]], what: str, title: str, unit: str, aims: dict[str, Aim]
 ) -> Iterator[Row]:
-    bases = {name: _row(found, what, unit, title, name) for name in (_BARE, _BARE_1)}
+    bases = {name: _row(found, what, title, unit, name) for name in (_BARE, _BARE_1)}
     yield from bases.values()
     for name, base in _BASE.items():
         values = [getattr(each, what) for each in found[name]]
         yield compared(f"{title}: {name}", unit, values, bases[base], *filter(None, [aims.get(name)]))
 
 
-def _row(found: dict[str, list[_Round]], what: str, unit: str, title: str, name: str) -> Row:
+def _row(found: dict[str, list[_Round]], what: str, title: str, unit: str, name: str) -> Row:
     return Row(f"{title}: {name}", unit, tuple(getattr(each, what) for each in found[name]))

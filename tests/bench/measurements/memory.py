@@ -9,7 +9,7 @@ from psutil import Process
 from tests.bench.context import STORES, Context
 from tests.bench.dx import StandIn
 from tests.bench.rows import Row, at_most, compared
-from tests.bench.servers import web, work
+from tests.bench.servers import Server, web, work
 from tests.bench.steady import Steady
 from tests.bench.tell import tell
 
@@ -35,25 +35,21 @@ def measure(context: Context) -> Iterator[Row]:
     """Send whole lifecycles to both stores at once, and look every second."""
     early, seconds, samples = context.pick((60, context.form.soak * 60, _SAMPLES), (2, 5.0, 2))
     with ExitStack() as stack:
-        watched, loads = list[_Watched](), list[Steady]()
-        for store in STORES:
-            watched += _start(stack, context, store, loads, seconds)
-        tell(f"memory: {seconds / 60:g} minutes")
+        pairs = [_start(stack, context, store) for store in STORES]
+        loads = [stack.enter_context(Steady()) for _ in pairs]
+        watched = [_Watched(each.name, each.worker()) for pair in pairs for each in pair]
+        tell(f"memory: {seconds:g} s")
+        for load, (server, _) in zip(loads, pairs, strict=True):
+            load.start(server.url, _RATE, seconds, steps=True)
         _watch(watched, loads, seconds)
     for each in watched:
         yield from _rows(each, early, samples)
 
 
-def _start(
-    stack: ExitStack, context: Context, store: str, loads: list[Steady], seconds: float
-) -> list[_Watched]:
+def _start(stack: ExitStack, context: Context, store: str) -> tuple[Server, Server]:
     database, dx = context.database(store), stack.enter_context(StandIn())
-    server = stack.enter_context(web(f"memory web {store}", 1, context.folder, database))
-    pipeline = stack.enter_context(work(f"memory work {store}", context.folder, database, dx.url))
-    loads.append(stack.enter_context(Steady()))
-    loads[-1].start(server.url, _RATE, seconds, steps=True)
-    names = {f"web worker, {store}": server, f"pipeline, {store}": pipeline}
-    return [_Watched(name, each.worker()) for name, each in names.items()]
+    server = stack.enter_context(web(f"web worker, {store}", 1, context.folder, database))
+    return server, stack.enter_context(work(f"pipeline, {store}", context.folder, database, dx.url))
 
 
 def _watch(watched: Sequence[_Watched], loads: Sequence[Steady], seconds: float) -> None:
