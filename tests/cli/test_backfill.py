@@ -150,9 +150,9 @@ def test_an_interrupted_run_says_that_it_continues(backfill, vendor):
     result = backfill()
     assert result.exit_code == 0
     continued = re.search(r"An earlier run is continued after (\S+)\.\n", result.stderr).group(1)
-    assert continued == LIVES[198].record()["created_at"]
-    assert len(vendor.asked("/incidents")) - before == 1
-    assert re.fullmatch(r"5\d read, 5\d new\n", result.stdout)
+    assert continued == "2026-03-15T00:00:00Z"
+    assert len(vendor.asked("/incidents")) - before == 3
+    assert re.fullmatch(r"1\d\d read, 1\d\d new\n", result.stdout)
 
 
 def test_a_run_that_ended_is_not_continued(backfill, vendor):
@@ -160,7 +160,7 @@ def test_a_run_that_ended_is_not_continued(backfill, vendor):
     for _ in range(2):
         result = backfill()
         assert "continued" not in result.stderr
-    assert len(vendor.asked("/incidents")) == 2
+    assert len(vendor.asked("/incidents")) == 2 * 5  # week by week
 
 
 def test_another_window_is_not_continued(backfill, vendor):
@@ -181,7 +181,7 @@ def test_without_a_terminal_lines_tell_how_far_it_is(backfill, vendor, monkeypat
     lines = re.findall(
         r"^up to 2026-03-\d\dT\d\d:\d\d:\d\dZ: (\d+) read, (\d+) new$", result.stderr, re.MULTILINE
     )
-    assert len(lines) == 3
+    assert len(lines) >= 5
     assert lines[-1] == ("250", "250")
     assert result.stdout == "250 read, 250 new\n"
 
@@ -255,4 +255,6 @@ def test_the_vendor_is_asked_in_utc(backfill, vendor):
     """What the vendor is asked always names its zone: without one it would take the account's."""
     result = backfill("pagerduty", "--since", "2026-03-01T01:00:00+01:00", "--until", "2026-04-01T00:00:00Z")
     assert result.stdout == "1 read, 1 new\n"
-    assert all("since=2026-03-01T00%3A00%3A00Z" in query for query in vendor.asked("/incidents"))
+    first, *others = vendor.asked("/incidents")
+    assert "since=2026-03-01T00%3A00%3A00Z" in first
+    assert all(re.search(r"since=[^&]*%3A00Z", query) for query in others)
