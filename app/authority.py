@@ -98,7 +98,8 @@ def _precise(resolution: Nanoseconds, webhooks: Strand, *, inferred: bool) -> Na
         second = resolution // SECOND
         return min(near, key=lambda time: (time // SECOND != second, abs(time - resolution), time))
     opened = webhooks.opened or 0
-    return min((time for time in exact if inferred and opened <= time <= resolution), default=None)
+    known = (exact or webhooks.resolved) if inferred else ()
+    return min((time for time in known if opened <= time <= resolution), default=None)
 
 
 def _last_of(resolution: Nanoseconds | None) -> Nanoseconds:

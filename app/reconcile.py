@@ -18,6 +18,7 @@ from app.store.engine import reading
 from app.store.readings import CHANGES, Doubtful
 from app.store.trouble import cause, remedy
 from app.store.wake import Notifier
+from app.vendors.client import RefusedError
 from app.vendors.readers import reader
 from app.vendors.reading import Body, Note, Reader, VendorError
 from mappers.fields import SECOND
@@ -42,18 +43,26 @@ class Reconciliation:
         self._engine, self._reader, self._source, self._clock = engine, read, source.name, clock
         self._records = Records(engine, settings, source, clock)
         self._told: Counter[str] = Counter()
+        self._seen = set[str]()
 
     def run(self, open_for: Nanoseconds) -> Counter[str]:
         """Read what has changed at the vendor and what is doubtful here; return the counts by outcome.
 
-        Raises VendorError; what was read until then is kept.
+        Raises VendorError; what was read until then is kept. Where the vendor only refuses to tell what has
+        changed, the doubtful ones are asked about all the same.
         """
-        self._read_changed()
+        refused: RefusedError | None = None
+        try:
+            self._read_changed()
+        except RefusedError as error:
+            refused = error
         with reading(self._engine).begin() as connection:
             before = self._clock.wall() - open_for
             found = readings.doubtful(connection, self._source, before, _MOST)
         for each in found:
             self._ask(each)
+        if refused:
+            raise refused
         return self._told
 
     def _read_changed(self) -> None:
@@ -68,10 +77,21 @@ class Reconciliation:
             readings.put(connection, self._source, CHANGES, cursor, self._clock.wall())
 
     def _ask(self, doubtful: Doubtful) -> None:
-        kind = codec.load_state(doubtful.state).kind
-        record = guarded(lambda: self._reader.record(doubtful.vendor_id, kind))
-        if record is None:
-            self._told["unknown_there"] += 1
+        """Ask about one incident, unless it was read a moment ago; what is refused of it must not stop the others."""
+        kind, record = codec.load_state(doubtful.state).kind, None
+        if doubtful.vendor_id not in self._seen:
+            try:
+                record = guarded(lambda: self._reader.record(doubtful.vendor_id, kind))
+                if record is None:
+                    self._told["unknown_there"] += 1
+            except RefusedError as error:
+                self._told["refused"] += 1
+                log.warning(
+                    "vendor refuses a record",
+                    source=self._source,
+                    vendor_id=doubtful.vendor_id,
+                    do=str(error),
+                )
         self._take([record] if record else [], doubtful.id)
 
     def _take(self, records: Sequence[Body], *asked: int) -> None:
@@ -79,12 +99,20 @@ class Reconciliation:
         with self._engine.begin() as connection:
             self._records.store(connection, found)
             readings.asked(connection, asked, self._clock.wall())
+        self._seen.update(each.mapped.key[1] for each in found if each.mapped.key)
         self._told.update(each.outcome for each in found)
 
 
 def readable(settings: Settings) -> Iterator[Source]:
     """Return the sources that send webhooks and whose vendors can be asked."""
     return (source for source in settings.sources.values() if source.api and source.secrets)
+
+
+def meant(settings: Settings) -> Iterator[Source]:
+    """Return the sources whose vendors can be asked, but for those that share a token with one that sends webhooks."""
+    used = {source.api.variable for source in readable(settings) if source.api}
+    every = settings.sources.values()
+    return (each for each in every if each.api and (each.secrets or each.api.variable not in used))
 
 
 class Periodic:

@@ -63,7 +63,7 @@ class Records:
 
     def store(self, connection: Connection, found: Iterable[Read]) -> None:
         """Store the records that tell more, in the caller's transaction."""
-        kept = (_written(each.body) for each in found if each.is_kept)
+        kept = (_written(each) for each in found if each.is_kept)
         events.add_records(connection, self._source.name, kept, self._clock.wall())
 
     def changes(self, found: Iterable[Read]) -> Iterator[Change]:
@@ -105,6 +105,8 @@ def guarded(read: Callable[[], T]) -> T:
         ) from error
 
 
-def _written(body: Body) -> tuple[str, bytes]:
-    raw = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    return f"api:{sha256(raw).hexdigest()[:40]}", raw
+def _written(read: Read) -> tuple[str, bytes]:
+    """Return a key and a text; what cannot be mapped is the same one whenever it is read."""
+    told = {key: value for key, value in read.body.items() if read.mapped.state or key != "read_at"}
+    key, raw = (orjson.dumps(each, option=orjson.OPT_SORT_KEYS) for each in (told, read.body))
+    return f"api:{sha256(key).hexdigest()[:40]}", raw

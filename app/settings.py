@@ -58,7 +58,7 @@ class Settings:
         """Return every secret in these settings, for what has to keep them out of a text."""
         own = [getattr(self, each.name) for each in fields(self)]
         listed = [secret for source in self.sources.values() for secret in source.secrets]
-        listed += [source.api.secret for source in self.sources.values() if source.api]
+        listed += [each for source in self.sources.values() if source.api for each in source.api.secrets]
         found = [each.reveal() for each in (*own, *listed) if isinstance(each, Secret)]
         return [*found, *filter(None, [make_url(self.database_url).password])]
 

@@ -21,6 +21,13 @@ class Api:
     url: str
     secret: Secret
     variable: str
+    token: Secret | None = None
+    """Of basic authentication, the part that is the token."""
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return what must not be shown."""
+        return (self.secret, self.token) if self.token else (self.secret,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +110,19 @@ def _atlassian(read: Read, source: Source) -> Api | None:
     url = source.api_url or read("JSM_API_URL", base_url, _ATLASSIAN)
     if token is None:
         return None
+    missing = [name for name, value in (("JSM_EMAIL", email), ("JSM_CLOUD_ID", cloud)) if value is None]
     if email is None or cloud is None:
-        read(source.api_env, _alone, None)
+        read(source.api_env, _useless_without(missing), None)
         return None
     both = b64encode(f"{email}:{token.reveal()}".encode()).decode()
-    return Api(f"{url}{_PATHS[source.vendor]}/{cloud}", Secret(both), source.api_env)
+    return Api(f"{url}{_PATHS[source.vendor]}/{cloud}", Secret(both), source.api_env, token)
 
 
-def _alone(_: str) -> None:
-    raise ValueError("is of no use alone: set JSM_EMAIL and JSM_CLOUD_ID, too")
+def _useless_without(missing: list[str]) -> Callable[[str], None]:
+    def check(_: str) -> None:
+        raise ValueError(f"is of no use without {' and '.join(missing)}: set that, too")
+
+    return check
 
 
 def _email(text: str) -> str:

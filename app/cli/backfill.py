@@ -8,14 +8,16 @@ from contextlib import contextmanager
 
 import click
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.backfill import Backfill, Tick, window
 from app.cli.changes import print_change
-from app.cli.common import current_or_exit, fail, settings_or_exit
+from app.cli.common import current_or_exit, fail, in_words, settings_or_exit
 from app.cli.inputs import instant
-from app.cli.vendor import counted, reader_or_exit, source_of, tell_problems
+from app.cli.vendor import counted, reader_or_exit, source_of, tell_policy, tell_problems
 from app.clock import Clock
 from app.document import timestamp
+from app.errors import PolicyUnreadableError
 from app.records import Records
 from app.store import sender
 from app.store.engine import reading
@@ -49,6 +51,7 @@ def command(source_name: str, since: str, until: str | None, *, dry_run: bool) -
     if begin >= (end or time.time_ns()):
         raise click.BadParameter("is not before the end.", param_hint="--since")
     read, engine, clock = reader_or_exit(settings, source), current_or_exit(settings), Clock()
+    tell_policy(engine, settings, source)
     backfill = Backfill(engine, Records(engine, settings, source, clock), read, source.name, clock)
     try:
         if dry_run:
@@ -58,7 +61,13 @@ def command(source_name: str, since: str, until: str | None, *, dry_run: bool) -
             _tell_pipeline(engine, clock)
         tell_problems(source, read)
     except VendorError as error:
-        fail(f"{error}. What was read is kept; the same command goes on from there.")
+        fail(
+            f"{error}."
+            if dry_run
+            else f"{error}. What was read is kept; the same command goes on from there."
+        )
+    except (SQLAlchemyError, PolicyUnreadableError) as error:
+        fail(f"The database gives up: {in_words(error)}. Once it is well again, the same command goes on.")
 
 
 def _run(backfill: Backfill, since: Nanoseconds, until: Nanoseconds | None, now: Nanoseconds) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from app.reconcile import readable
+from app.reconcile import meant
 from app.settings import Settings
 from app.vendors.readers import reader
 from app.vendors.reading import Note, Reader, VendorError
@@ -15,7 +15,7 @@ def vendors(settings: Settings) -> Iterator[str]:
     """Ask the API of each source that can be reconciled; yield every problem with its remedy."""
     at_once = threading.Event()  # somebody is waiting: one try
     at_once.set()
-    for source in readable(settings):
+    for source in meant(settings):
         if found := reader(source, settings.policy, stop=at_once):
             told = list(_told(found))
             for note in (each for each in told if isinstance(each, Note)):

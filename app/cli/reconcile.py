@@ -3,10 +3,12 @@
 import sys
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.cli.common import current_or_exit, settings_or_exit
-from app.cli.vendor import counted, reader_or_exit, source_of, tell_problems
+from app.cli.common import current_or_exit, fail, in_words, settings_or_exit
+from app.cli.vendor import counted, reader_or_exit, source_of, tell_policy, tell_problems
 from app.clock import Clock
+from app.errors import PolicyUnreadableError
 from app.reconcile import HOUR, OPEN_FOR_HOURS, Reconciliation, readable
 from app.store.wake import Notifier
 from app.vendors.reading import VendorError
@@ -39,6 +41,7 @@ def command(names: tuple[str, ...], open_for: float) -> None:
     engine, clock, failed = current_or_exit(settings), Clock(), False
     for source in sources:
         read = reader_or_exit(settings, source)
+        tell_policy(engine, settings, source)
         try:
             told = Reconciliation(engine, settings, source, read, clock).run(int(open_for * HOUR))
             click.echo(f"{source.name}: {counted(told)}")
@@ -46,5 +49,7 @@ def command(names: tuple[str, ...], open_for: float) -> None:
         except VendorError as error:
             click.echo(f"{source.name}: {error}", err=True)
             failed = True
+        except (SQLAlchemyError, PolicyUnreadableError) as error:
+            fail(f"The database gives up: {in_words(error)}. Once it is well again, run the command anew.")
     Notifier(engine).notify()
     sys.exit(failed)

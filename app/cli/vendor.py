@@ -1,10 +1,13 @@
 """What the commands share that read a vendor's API."""
 
 import click
+from sqlalchemy import Engine
 
 from app.cli.common import fail
+from app.in_force import InForce
 from app.settings import Settings
 from app.sources import Source
+from app.store.engine import reading
 from app.vendors.readers import reader
 from app.vendors.reading import Reader
 
@@ -28,8 +31,20 @@ def reader_or_exit(settings: Settings, source: Source) -> Reader:
 
 def counted(told: dict[str, int]) -> str:
     """Return counts for people: `1,200 read, 3 new`."""
-    read = sum(told.values())
-    return ", ".join([f"{read:,} read", *(f"{count:,} {outcome}" for outcome, count in sorted(told.items()))])
+    read = sum(count for outcome, count in told.items() if outcome not in ("refused", "unknown_there"))
+    each = (f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(told.items()))
+    return ", ".join([f"{read:,} read", *each])
+
+
+def tell_policy(engine: Engine, settings: Settings, source: Source) -> None:
+    """Say so where the policy in force does not know a source: nothing of it reaches DX until it does."""
+    with reading(engine).begin() as connection:
+        policy = InForce(settings.policy).now(connection).policy
+    if policy.source(source.name) is None:
+        click.echo(
+            f"{source.name} is not in the policy in force: what is read waits for `dx-bridge apply`.",
+            err=True,
+        )
 
 
 def tell_problems(source: Source, read: Reader) -> None:

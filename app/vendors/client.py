@@ -66,11 +66,15 @@ class NotNowError(VendorError):
         self.wait = wait
 
 
-class ForbiddenError(VendorError):
+class RefusedError(VendorError):
+    """What was asked is refused; another question may not be."""
+
+
+class ForbiddenError(RefusedError):
     """The token is valid, and may not do this."""
 
 
-class NotFoundError(VendorError):
+class NotFoundError(RefusedError):
     """The vendor knows nothing at this path."""
 
 
@@ -179,17 +183,22 @@ class Client:
 
     def _refused(self, response: requests.Response, text: bytes, asked: float | None) -> VendorError:
         access, status = self._access, response.status_code
-        words = _words(text).replace(access.api.secret.reveal(), "***")
+        words = _words(text)
+        for secret in access.api.secrets:
+            words = words.replace(secret.reveal(), "***")
         if status in (408, 425, 429) or status >= 500:
             return NotNowError(f"{access.name} cannot answer now ({status}{words}): try again later", asked)
         if status in (401, 403):
             refusal = ForbiddenError if status == 403 else VendorError
             return refusal(
-                f"{access.name} refuses the token ({status}{words}): set {access.api.variable} to one that may read this"
+                f"{access.name} refuses the token ({status}{words}): set {access.api.variable} to one that may read "
+                f"this; another service region has another address than {access.api.url}"
             )
         if status == 404:
-            return NotFoundError(f"{access.name} knows nothing at this address ({status}{words})")
-        return VendorError(f"{access.name} refuses the question ({status}{words})")
+            return NotFoundError(
+                f"{access.name} knows nothing at {access.api.url} for this question ({status}{words})"
+            )
+        return RefusedError(f"{access.name} refuses the question ({status}{words})")
 
 
 def _words(text: bytes) -> str:
@@ -201,6 +210,8 @@ def _words(text: bytes) -> str:
     said = body.get("error", body) if isinstance(body, dict) else None
     if isinstance(said, dict):
         said = said.get("message") or said.get("errorMessages") or said.get("code")
+    if isinstance(said, list):
+        said = "; ".join(map(str, said))
     return f", {str(said)[:200]}" if said else ""
 
 

@@ -38,18 +38,16 @@ class Opsgenie:
         self._forget()
 
     def history(self, since: Nanoseconds, until: Nanoseconds, cursor: str = "") -> Iterator[Page]:
-        """Read the incidents created in this time, then the alerts; a cursor tells which of them, and the time."""
+        """Read the incidents created in this time, then the alerts; a cursor tells how far each has come."""
         self._forget()
-        kind, _, time = cursor.partition(" ")
-        begin = time_of(time) if cursor else since
-        if kind != "alerts":
-            for items, answer in self._incidents(begin, until):
-                begin = items[-1].at if items else begin
-                records = [self._record(item.record, answer) for item in items]
-                yield Page(records, f"incidents {stamp(begin)}", begin)
-            begin = since
-        for bodies, upto in self._alerts.history(begin, until):
-            yield Page(bodies, f"alerts {stamp(upto)}", upto)
+        begun = [time_of(time) for time in cursor.split()] or [since, since]
+        incidents, alerts = begun
+        for items, answer in self._incidents(incidents, until):
+            incidents = items[-1].at if items else incidents
+            records = [self._record(item.record, answer) for item in items]
+            yield Page(records, f"{stamp(incidents)} {stamp(alerts)}", incidents)
+        for bodies, upto in self._alerts.history(alerts, until):
+            yield Page(bodies, f"{stamp(incidents)} {stamp(upto)}", upto)
 
     def changed(self, cursor: str = "") -> Iterator[Page]:
         """Read the open incidents, those created since, and the alerts updated since.

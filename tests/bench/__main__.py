@@ -62,7 +62,7 @@ def _head(context: Context) -> str:
     disk, load = filesystem(context.folder), os.getloadavg()[0]
     python = f"Python {platform.python_version()}"
     lines = [f"{told['cpus']} CPUs, {python}, {context.form.rounds} rounds, files on {disk}"]
-    if load > told["cpus"] / 4:
+    if load > told["cpus"] / 2:
         lines.append(f"The machine is busy (load {load:.1f}): absolute figures are too low.")
     if disk in _IN_MEMORY:
         lines.append("The files are in memory, so commits cost nothing: set TMPDIR to a folder on a disk.")

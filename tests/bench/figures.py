@@ -31,4 +31,4 @@ def spread(values: Sequence[float]) -> str:
 
 def change(now: float, before: float) -> str:
     """Write by how many per cent a value has changed."""
-    return f"{(now - before) / before * 100:+.0f} %" if before else "from 0"
+    return f"{round((now - before) / before * 100):+d} %" if before else "from 0"

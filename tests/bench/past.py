@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from statistics import median
 
@@ -17,7 +18,8 @@ _BATCHES = 3
 """A round."""
 _NEW = 0.2
 """The share of events that begin an incident; the others are about any of the past."""
-_GROUP = 50
+_ONE_BY_ONE = 20
+"""Events of a batch that are stored as webhooks are, each in a transaction when it comes alone."""
 
 Times = dict[str, list[float]]
 """Milliseconds by step."""
@@ -55,9 +57,10 @@ class _Past:
 
     def batch(self, times: Times) -> None:
         """Store as many events as one fold takes, fold them, and deliver what is due, batch by batch."""
-        events = [stored.as_event(raw) for raw in self._bodies()]
-        for first in range(0, len(events), _GROUP):
-            _timed(times["store"], lambda group=events[first : first + _GROUP]: self._intake._write(group))
+        bodies = list(self._bodies())
+        for raw in bodies[:_ONE_BY_ONE]:
+            _timed(times["store"], partial(self._intake.add, stored.as_event(raw)))
+        stored.store(self._engine, bodies[_ONE_BY_ONE:])
         _timed(times["fold"], self._folder.fold)
         while _timed(times["claim"], self._deliverer.claim):
             self._deliverer.await_answers()

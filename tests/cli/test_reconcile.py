@@ -103,7 +103,7 @@ def test_what_the_vendor_does_not_know_is_counted(reconcile, vendor):
     """An incident that is gone there is no error."""
     vendor.put([])
     result = reconcile()
-    assert (result.exit_code, "1 unknown_there" in result.stdout) == (0, True)
+    assert (result.exit_code, "0 read, 1 unknown there" in result.stdout) == (0, True)
 
 
 def test_what_is_wrong_with_the_webhooks_is_told(reconcile):

@@ -142,7 +142,7 @@ def settled(bridge: Bridge, seconds: float = 60) -> None:
 
 def test_25000_incidents_arrive_exact(bridge, sandbox, pagerduty):
     """Killed twice and slowed by the rate limit, each incident gets one true call; older webhooks make no other."""
-    told, rate = lives(25_000, SINCE, 31 * DAY), 1_600
+    told, rate = lives(25_000, SINCE, 31 * DAY), 1_000
     pagerduty.put(world(told, clock_offset=7, rate=rate))
     load = Replay(Random(6).sample(told, 1_500), told)
     bridge.start().wait_ready()

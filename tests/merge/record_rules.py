@@ -287,8 +287,14 @@ RECORD_RULES = (
         20,
     ),
     Rule(
-        "an end that a webhook only shows is no better",
+        "likewise to one that a webhook has shown before",
         (OPENED, at(12, resolves=True, infers=True), GUESSED),
+        end,
+        12,
+    ),
+    Rule(
+        "but not to one that a webhook shows later",
+        (OPENED, at(25, resolves=True, infers=True), GUESSED),
         end,
         20,
     ),

@@ -125,7 +125,7 @@ BREAKS = (
         "bool(owners or others)",
     ),
     ("every resolution is told", view, "inferred=resolved_at in", "inferred=None in"),
-    ("an inferred end is exact", authority, "if inferred and opened", "if False and opened"),
+    ("an inferred end is exact", authority, "if inferred else ()", "if False else ()"),
     ("an end before a reopening counts", authority, "opened <= time <= resolution", "time <= resolution"),
     ("no webhook is more precise", authority, "truth = told if precise is None", "truth = told if True"),
     ("the same resolution a minute apart", authority, "= 2 * SECOND", "= 60 * SECOND"),

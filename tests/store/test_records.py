@@ -282,3 +282,11 @@ def test_an_answer_of_another_shape_is_the_vendors_error(error):
 
     with pytest.raises(VendorError, match="not as documented"):
         guarded(read)
+
+
+def test_what_cannot_be_mapped_is_stored_once_however_often_it_is_read(world):
+    """It is there for people to see, and does not grow with every reconciliation."""
+    broken = {"incident": {"id": "QBROKEN", "created_at": "1938-01-01T00:00:00Z"}}
+    for second in range(3):
+        assert take(world, {"read_at": f"2026-02-01T00:00:0{second}Z", **broken}) == ["unmappable"]
+    assert len(world.events()) == 1

@@ -142,7 +142,9 @@ def test_a_file_that_cannot_be_opened_is_one_mistake(file: Path, name: str) -> N
     assert (config, [problem[:14] for problem in problems]) == (Config(), ["cannot be read"])
 
 
-KEYS_OF_SOURCES = "vendor, secrets_env, reference_prefix, include, issue_types, api_url, api_token_env, app_url"
+KEYS_OF_SOURCES = (
+    "vendor, secrets_env, reference_prefix, include, issue_types, api_url, api_token_env, app_url"
+)
 VENDORS = ", ".join(MAPPERS)
 SOURCE = 'vendor = "pagerduty"\nsecrets_env = "EU_SECRETS"\n'
 MISTAKES = [

@@ -248,3 +248,34 @@ def test_delivery_needs_an_address_and_a_token(missing: str | None) -> None:
     """Without either, events are accepted and kept, and nothing is sent."""
     given = {"DX_API_TOKEN": SECRET, "DX_BASE_URL": "https://example.getdx.net"}
     assert load({name: given[name] for name in given if name != missing}).can_deliver is (missing is None)
+
+
+JSM = {"JSM_EMAIL": "bridge@example.com", "JSM_API_TOKEN": SECRET, "JSM_CLOUD_ID": "11111111-2222-3333"}
+
+
+def test_the_api_tokens_are_secrets_in_each_of_their_forms() -> None:
+    """What is masked in logs holds the plain token and what basic authentication makes of it."""
+    loaded = load(JSM | {"PAGERDUTY_API_TOKEN": f"{SECRET}-pd"})
+    api = loaded.sources["jsm"].api
+    assert api
+    assert {SECRET, f"{SECRET}-pd", api.secret.reveal()} <= set(loaded.secrets())
+    assert api.url == "https://api.atlassian.com/jsm/ops/api/11111111-2222-3333"
+
+
+@pytest.mark.parametrize("missing", ["JSM_EMAIL", "JSM_CLOUD_ID"])
+def test_a_token_of_atlassian_needs_its_company(missing: str) -> None:
+    """Alone it stops the start, and what is missing is named once."""
+    told = problems({name: value for name, value in JSM.items() if name != missing})
+    assert told == (f"JSM_API_TOKEN: is of no use without {missing}: set that, too",)
+
+
+def test_a_source_of_another_account_shares_no_token(tmp_path: Path) -> None:
+    """A further source is read with the token that its table names, and with none where it names none."""
+    table = "[sources.{}]\nvendor = 'pagerduty'\nsecrets_env = 'EU'\n"
+    text = table.format("eu") + "api_token_env = 'EU_TOKEN'\n" + table.format("us")
+    (tmp_path / "bridge.toml").write_text(text)
+    config = {"BRIDGE_CONFIG": str(tmp_path / "bridge.toml")}
+    loaded = load(config | {"PAGERDUTY_API_TOKEN": SECRET, "EU_TOKEN": f"{SECRET}-eu"})
+    apis = {name: loaded.sources[name].api for name in ("pagerduty", "eu", "us")}
+    told = {name: api and api.secret.reveal() for name, api in apis.items()}
+    assert told == {"pagerduty": SECRET, "eu": f"{SECRET}-eu", "us": None}

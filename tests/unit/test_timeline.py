@@ -18,7 +18,9 @@ AT = 1_772_366_400 * SECOND + 7_999_999
 def row(body: dict, number: int = 1, source: str = "pagerduty") -> SimpleNamespace:
     """Return an event as the store holds it."""
     raw = orjson.dumps(body)
-    return SimpleNamespace(id=number, source=source, key=f"key-{number}", received_at=AT, body=raw, record=False)
+    return SimpleNamespace(
+        id=number, source=source, key=f"key-{number}", received_at=AT, body=raw, record=False
+    )
 
 
 def call(**changed: object) -> SimpleNamespace:

@@ -84,7 +84,10 @@ def test_history_goes_on_after_any_of_its_cursors(vendor):
     wanted = crowded(vendor, 240)
     reader = vendor.reader("opsgenie")
     assert set(resumed(lambda cursor: reader.history(SINCE, UNTIL, cursor), key)) == wanted
-    last = [key(record) for record in flat(reader.history(SINCE, UNTIL, "alerts 2025-03-01T08:01:00.000Z"))]
+    last = [
+        key(record)
+        for record in flat(reader.history(SINCE, UNTIL, "2025-03-02T00:00:00.000Z 2025-03-01T08:01:00.000Z"))
+    ]
     assert last == [f"a{n}" for n, at in enumerate(spread(240, BEGIN)) if at > ms("2025-03-01T08:01:00Z")]
 
 
@@ -105,8 +108,8 @@ def test_a_page_tells_how_far_it_has_come(vendor):
     vendor.world.put({"incidents": [incident(1, ms(BEGIN) + 7)], "alerts": [alert(1, ms(BEGIN) + 1_250)]})
     pages = list(vendor.reader("opsgenie").history(SINCE, UNTIL))
     assert [page.cursor for page in pages] == [
-        "incidents 2025-03-01T08:00:00.007Z",
-        "alerts 2025-03-01T08:00:01.250Z",
+        "2025-03-01T08:00:00.007Z 2025-03-01T08:00:00.000Z",
+        "2025-03-01T08:00:00.007Z 2025-03-01T08:00:01.250Z",
     ]
     assert [page.upto - SINCE for page in pages] == [7 * MILLISECOND, 1_250 * MILLISECOND]
 
@@ -357,3 +360,16 @@ def test_a_wrong_key_is_one_problem_and_stops_a_run(vendor):
 def test_a_good_key_has_no_problems(vendor):
     """Nothing is told."""
     assert list(vendor.reader("opsgenie").problems()) == []
+
+
+def test_incidents_created_between_two_runs_are_read_although_the_alerts_had_begun(vendor):
+    """A run that was interrupted among the alerts goes on with both, each from where it was."""
+    begin = ms(BEGIN)
+    vendor.world.put(
+        {"incidents": [incident(1, begin + 5)], "alerts": [alert(1, begin + 5), alert(2, begin + 500)]}
+    )
+    reader = vendor.reader("opsgenie")
+    cursor = [page.cursor for page in reader.history(SINCE, UNTIL)][-1]
+    vendor.world.patch({"incidents": [incident(2, begin + 60_000)]})
+    got = [key(each) for each in flat(reader.history(SINCE, UNTIL, cursor))]
+    assert "i2" in got

@@ -43,6 +43,7 @@ def measure(context: Context) -> Iterator[Row]:
 
 
 def _fill(context: Context, store: str, dx: StandIn, number: int) -> str:
+    """Return a database in which so many incidents are due, folded beforehand by a process that sends nothing."""
     url, log = context.database(store), log_file(f"drain fill {store}", context.folder)
     apart(fold_all, url, dx.url, [body(each, f"D{each:013}") for each in range(1, number + 1)], log=log)
     return url
