@@ -121,7 +121,7 @@ def test_what_the_vendor_does_not_know_stays(bridge, sandbox, pagerduty):
     bridge.start().wait_ready()
     told = life("Q1", now() - 3 * HOUR)
     tell(bridge, *told.webhooks())
-    assert "1 unknown_there" in finished(bridge, "reconcile")
+    assert "1 unknown there" in finished(bridge, "reconcile")
     settled(bridge)
     assert differing(sandbox, told) == []
 
