@@ -12,7 +12,7 @@ run: .venv/installed
 
 test: .venv/installed-dev
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report= $(ARGS)
-	.venv/bin/coverage report --include 'mappers/*,app/incident.py,app/view.py,app/policy.py,app/answers.py,app/retry.py,app/verify.py' --fail-under 100 --skip-covered
+	.venv/bin/coverage report --include 'mappers/*,app/incident.py,app/authority.py,app/view.py,app/policy.py,app/answers.py,app/retry.py,app/verify.py' --fail-under 100 --skip-covered
 
 soak: .venv/installed-dev
 	SOAK=1 .venv/bin/python -m pytest tests/store/test_machine.py tests/store/test_small_model.py $(ARGS)

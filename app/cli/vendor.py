@@ -9,7 +9,7 @@ from app.settings import Settings
 from app.sources import Source
 from app.store.engine import reading
 from app.vendors.readers import reader
-from app.vendors.reading import Reader
+from app.vendors.reading import Reader, VendorError
 
 
 def source_of(settings: Settings, name: str) -> Source:
@@ -48,6 +48,9 @@ def tell_policy(engine: Engine, settings: Settings, source: Source) -> None:
 
 
 def tell_problems(source: Source, read: Reader) -> None:
-    """Say on standard error what is wrong with the access, or with the vendor's webhooks."""
-    for problem in read.problems():
-        click.echo(f"{source.name}: {problem}", err=True)
+    """Say on standard error what is wrong with the access, or with the vendor's webhooks, as far as it tells."""
+    try:
+        for problem in read.problems():
+            click.echo(f"{source.name}: {problem}", err=True)
+    except VendorError as error:
+        click.echo(f"{source.name}: {error}", err=True)

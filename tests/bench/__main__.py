@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0; 1 where a measurement could not be taken, 130 where it was interrupted."""
     given = _options().parse_args(arguments)
     form = Form(given.rounds or (2 if given.quick else 7), given.soak, quick=given.quick, full=given.full)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     rows, failed, code = list[Row](), list[str](), 0
     try:
         with Context(form) as context:
