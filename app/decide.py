@@ -21,12 +21,16 @@ class Override:
 
     def applied(self, shown: Incident) -> Incident:
         """Return the incident as corrected; it never ends before it starts."""
-        if self.started_at is None and self.resolved_at is None:
+        if self.started_at is None and self.resolved_at is None and not _ends_early(shown):
             return shown
         started = shown.started_at if self.started_at is None else self.started_at
         resolved = shown.resolved_at if self.resolved_at is None else self.resolved_at
         ended = None if resolved is None else max(resolved, started)
         return replace(shown, started_at=started, resolved_at=ended)
+
+
+def _ends_early(shown: Incident) -> bool:
+    return shown.resolved_at is not None and shown.resolved_at < shown.started_at
 
 
 @dataclass(frozen=True, slots=True)

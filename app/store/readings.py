@@ -14,8 +14,8 @@ CHANGES = "changes"
 _EVERYBODY, _RECONCILE = "", "reconcile"
 
 
-_filtered = incidents.c.source.concat("")
-"""Not to be searched by: SQLite would go through all incidents of the source for the few that are open."""
+_UNSEARCHED = incidents.c.source.concat("")
+"""For SQLite, which would go through all incidents of a source for the few that are open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,10 @@ def doubtful(connection: Connection, source: str, before: Nanoseconds, limit: in
         incidents.c.action == literal_column("'upsert'"),
         incidents.c.started_at < before,
     )
+    of_source = _UNSEARCHED if connection.dialect.name == "sqlite" else incidents.c.source
     changed = incidents.c.asked_at.is_(None) | (incidents.c.asked_at < incidents.c.updated_at)
     found = [
-        *_asked_first(connection, limit, _filtered == source, *is_open),
+        *_asked_first(connection, limit, of_source == source, *is_open),
         *_asked_first(connection, limit, incidents.c.source == source, incidents.c.inferred, changed),
     ]
     return [Doubtful(row.id, row.vendor_id, row.state) for row in found]
