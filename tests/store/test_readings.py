@@ -124,6 +124,9 @@ def test_asking_about_nothing_is_no_error(world):
         readings.asked(connection, [], START)
 
 
+REINDEX = {"sqlite": "REINDEX", "postgresql": "REINDEX TABLE incidents"}
+
+
 @pytest.mark.parametrize("analyzed", [True, False])
 def test_the_doubtful_are_found_by_their_indexes(world, held, analyzed):
     """Among thousands of incidents at rest, those that are open or inferred are read alone."""
@@ -133,9 +136,12 @@ def test_the_doubtful_are_found_by_their_indexes(world, held, analyzed):
     held(**{f"Q{n}": {} for n in range(3)}, **{f"I{n}": INFERRED for n in range(3)})
     if analyzed or world.engine.dialect.name == "postgresql":
         with world.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(
+                text(REINDEX[world.engine.dialect.name])
+            )  # what other tests have left in them counts as much
             connection.execute(text("ANALYZE"))
     found = plans(world, lambda c: readings.doubtful(c, "pagerduty", START - HOUR, 500))
-    assert [re.findall(INDEX, plan) for plan in found] == [["open"], ["inferred"]], found
+    assert [re.findall(INDEX, plan) for plan in found] == [["open"], ["inferred"]], "\n".join(found)
     assert [line for line in full_scans(found) if "ix_incidents_inferred" not in line] == []
 
 
