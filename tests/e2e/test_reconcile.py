@@ -71,6 +71,7 @@ def test_a_lost_resolution_is_repaired_by_itself(resolved, sandbox):
     bridge, told = resolved(RECONCILE_EVERY="1")
     tell(bridge, *told.webhooks()[:-1])
     wait_until(lambda: differing(sandbox, told) == [], 30, f"the repair ({bridge.log()})")
+    assert sandbox.incidents()["Q1"]["resolved_at"] is not None
 
 
 def test_a_resolution_shown_hours_later_gets_its_true_time(bridge, sandbox, pagerduty):
