@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -16,6 +17,7 @@ from app.mask import Mask, error_text, mask_of
 
 _DETAILS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
 _FIRST = ("timestamp", "level", "event", "source", "event_id", "reference_id", "outcome", "status")
+_STDERR = 2
 _TIME = "%Y-%m-%d %H:%M:%SZ"
 _NOISY = {"alembic": "WARNING", "urllib3": "INFO", "opentelemetry": "ERROR"}
 
@@ -34,22 +36,46 @@ def configure(level: str, secrets: Iterable[str] = ()) -> None:
         structlog.processors.TimeStamper(fmt=_TIME if sys.stderr.isatty() else "iso", utc=True),
         tracing.add_ids,
     ]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(shared, mask_of(secrets)))
+    handler, mask = logging.StreamHandler(sys.stderr), mask_of(secrets)
+    handler.setFormatter(_Formatter(shared, mask))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name, least in _NOISY.items():
         logging.getLogger(name).setLevel(max(least, level, key=logging.getLevelNamesMapping().__getitem__))
+    named = structlog.stdlib.LoggerFactory(ignore_frame_names=[__name__])
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, _hand_over(handler), *_renderers(), lambda _, __, line: mask(str(line))],
+        logger_factory=lambda *name: _Writer(named(*name).name),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     _catch_all()
+
+
+class _Writer:
+    """Writes the bridge's own lines; the standard library's way there costs a webhook as much as all of Flask."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        """Write a line at once, so that no other process's falls into it; that it cannot be written fails nothing."""
+        with suppress(OSError):
+            os.write(_STDERR, f"{line}\n".encode(errors="backslashreplace"))
+
+    debug = info = warning = error = critical = msg
+
+
+def _hand_over(own: logging.Handler) -> Processor:
+    """Return what hands a line to the root logger's other handlers, such as Sentry's."""
+
+    def hand_over(logger: _Writer, method: str, event: EventDict) -> EventDict:
+        for handler in logging.getLogger().handlers:
+            if handler is not own:
+                level = logging.getLevelNamesMapping()[str(event["level"]).upper()]
+                handler.handle(logging.LogRecord(logger.name, level, "", 0, {**event}, (), None, method))
+        return event
+
+    return hand_over
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):

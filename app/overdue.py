@@ -3,9 +3,9 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 _LOOK_SECONDS = 0.25
 
@@ -19,24 +19,23 @@ class Watch:
     connection: socket.socket | None = None
     overdue: bool = False
 
+    def __enter__(self) -> Self:
+        _start()
+        _watches.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _watches.discard(self)
+
 
 _watches: set[Watch] = set()
 _lock = threading.Lock()
 _watcher: threading.Thread | None = None
 
 
-@contextmanager
-def watched(
-    seconds: float, connection: socket.socket | None = None, how: int = socket.SHUT_RD
-) -> Iterator[Watch]:
+def watched(seconds: float, connection: socket.socket | None = None, how: int = socket.SHUT_RD) -> Watch:
     """Shut `connection` in the direction `how` when the block takes longer; it may be named later, too."""
-    watch = Watch(time.monotonic() + seconds, how, connection)
-    _start()
-    _watches.add(watch)
-    try:
-        yield watch
-    finally:
-        _watches.discard(watch)
+    return Watch(time.monotonic() + seconds, how, connection)
 
 
 def _start() -> None:

@@ -3,9 +3,9 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
+import orjson
 import structlog
-from flask import Blueprint, Request, current_app, request
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, Request, Response, current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
@@ -84,14 +84,14 @@ class Receiver:
 
 
 @blueprint.post("/webhooks/<source>")
-def webhook(source: str) -> ResponseReturnValue:
+def webhook(source: str) -> Response:
     """Accept one webhook."""
     receiver: Receiver = current_app.extensions["receiver"]
     begun, known = receiver.clock.steady(), source if source in receiver.settings.sources else metrics.UNKNOWN
     try:
-        answer = receiver.receive(source, request)
+        answer, status = receiver.receive(source, request)
     except Exception as error:
         metrics.refused(known, error)
         raise
-    metrics.answered(known, answer[0]["status"], receiver.clock.steady() - begun)
-    return answer
+    metrics.answered(known, answer["status"], receiver.clock.steady() - begun)
+    return Response(orjson.dumps(answer), status, mimetype="application/json")

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable
+from random import getrandbits
 from time import perf_counter
-from uuid import uuid4
 
 import structlog
 from flask import Flask, Response, g, request
@@ -26,7 +26,7 @@ def init(app: Flask) -> None:
 
 def request_id(given: str | None) -> str:
     """Return the id that a router gave, where it looks like one, else a new one."""
-    return given if given and _SANE.fullmatch(given) else uuid4().hex
+    return given if given and _SANE.fullmatch(given) else f"{getrandbits(128):032x}"
 
 
 def plain_path(path: str) -> str:
@@ -44,12 +44,15 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
     is_webhook = request.blueprint == "webhooks"
-    path = request.url_rule.rule if request.url_rule else plain_path(request.path)
-    route = {} if is_webhook else {"method": request.method, "path": path}
+    route = {} if is_webhook else {"method": request.method, "path": _path()}
     took = round((perf_counter() - g.begun) * 1000, 1)
     say = _loudness(response.status_code, is_webhook=is_webhook)
     say("webhook" if is_webhook else "request", **route, status=response.status_code, duration_ms=took)
     return response
+
+
+def _path() -> str:
+    return request.url_rule.rule if request.url_rule else plain_path(request.path)
 
 
 def _loudness(status: int, *, is_webhook: bool) -> Callable[..., None]:

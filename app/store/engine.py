@@ -21,14 +21,15 @@ POSTGRES_ARGUMENTS: dict[str, Any] = {
 _BUSY_MS = 4000  # under PagerDuty's 5 s: a webhook gets its 503 while the vendor still listens
 
 
-def connect(database_url: str, *, pool_size: int = 2, impatient: bool = False) -> Engine:
+def connect(database_url: str, *, pool_size: int = 2, impatient: bool = False, ping: bool = True) -> Engine:
     """Return an engine; `pool_size` bounds its connections (small PostgreSQL plans allow 20 in all).
 
     An `impatient` one gives a statement up while the vendor still listens; SQLite's are so anyway.
+    Without `ping`, a connection to PostgreSQL may be dead when it is taken from the pool.
     """
     if make_url(database_url).get_backend_name() == "sqlite":
         return _sqlite(database_url, pool_size)
-    return _postgresql(database_url, pool_size, _BUSY_MS if impatient else 0)
+    return _postgresql(database_url, pool_size, _BUSY_MS if impatient else 0, ping=ping)
 
 
 def reading(engine: Engine) -> Engine:
@@ -63,10 +64,10 @@ def _open_anew(context: ExceptionContext) -> None:
     context.is_disconnect = failed and "locked" not in str(context.original_exception)
 
 
-def _postgresql(database_url: str, pool_size: int, timeout_ms: int) -> Engine:
+def _postgresql(database_url: str, pool_size: int, timeout_ms: int, *, ping: bool) -> Engine:
     """Return an engine whose connections notice a dead server and commit to disk, whatever the defaults."""
     engine = create_engine(
-        database_url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, connect_args=POSTGRES_ARGUMENTS
+        database_url, pool_size=pool_size, max_overflow=0, pool_pre_ping=ping, connect_args=POSTGRES_ARGUMENTS
     )
 
     @event.listens_for(engine, "connect")

@@ -5,11 +5,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from app.store.arrivals import Arrivals
 from mappers.observation import Nanoseconds
 
 PATIENCE_SECONDS = 4.5
@@ -54,6 +54,7 @@ class Intake:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._arrivals = Arrivals(engine)
         self._waiting: deque[Event] = deque()
         self._led = False
         self._lock = threading.Lock()
@@ -105,8 +106,7 @@ class Intake:
 
     def _write(self, group: Sequence[Event]) -> None:
         try:
-            with self.engine.begin() as connection:
-                new = _insert(connection, group)
+            new = self._arrivals.add(group)
         except Exception as error:  # noqa: BLE001 - it is raised in each of the threads that wait
             for each in group:
                 each.error = error
@@ -114,20 +114,3 @@ class Intake:
         for each in group:
             each.is_new = (each.source, each.key) in new
             new.discard((each.source, each.key))  # of two alike in one group, one is new
-
-
-def _insert(connection: Connection, group: Sequence[Event]) -> set[tuple[str, str]]:
-    """Store events in one statement; return the source and key of those that were not held."""
-    values = [value for each in group for value in (each.source, each.key, each.body, each.received_at)]
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    found = connection.exec_driver_sql(_statement(len(group), mark), tuple(values))
-    return {(row[0], row[1]) for row in found}
-
-
-@lru_cache(maxsize=2 * _MOST)
-def _statement(rows: int, mark: str) -> str:
-    row = f"({', '.join([mark] * 4)})"
-    return (
-        "INSERT INTO events (source, key, body, received_at) VALUES "  # noqa: S608 - marks only
-        f"{', '.join([row] * rows)} ON CONFLICT (source, key) DO NOTHING RETURNING source, key"
-    )

@@ -19,8 +19,10 @@ def init(app: Flask) -> None:
 
 
 def _open() -> None:
+    if not tracing.is_on():
+        return
     route = str(request.url_rule or "")
-    if not tracing.is_on() or request.blueprint in _POLLED or route == _METRICS:
+    if request.blueprint in _POLLED or route == _METRICS:
         return
     carrier = {"traceparent": request.headers.get("traceparent", "")}
     caller = import_module("opentelemetry.propagate").extract(carrier)
