@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validate
 
@@ -14,6 +14,7 @@ from mappers.observation import Nanoseconds, Unmappable
 SECOND: Nanoseconds = 1_000_000_000
 _EARLIEST = 946_684_800 * SECOND  # 2000-01-01: before every vendor; an epoch of 0 is no time
 _LATEST = 4_102_444_800 * SECOND  # 2100-01-01
+_T = TypeVar("_T")
 _NUMBER = re.compile(r"\d{1,20}(\.\d{1,20})?(E\+?\d\d?)?", re.ASCII)
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 
@@ -30,6 +31,21 @@ class VendorSchema(Schema):
         unknown = EXCLUDE
 
 
+class Plain(fields.Field[_T | None]):
+    """A field that may be absent or null, without the defaults, validators and hooks that cost most of the time."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        """Return None for null, and what is read of any other value; raise ValidationError."""
+        if value is not None and value is not missing:
+            return self._deserialize(value, attr, data, **kwargs)
+        if self.required and value is missing:
+            raise self.make_error("required")
+        return value
+
+
 class Identifier(fields.String):
     """A vendor's id: 1 to 255 printable characters, kept as they are."""
 
@@ -37,11 +53,8 @@ class Identifier(fields.String):
         super().__init__(validate=validate.Regexp(r"[^\x00-\x20\x7f]{1,255}\Z"), **kwargs)
 
 
-class Text(fields.Field[str | None]):
+class Text(Plain[str]):
     """A text as it came, a number as text; null and blank are None, the cleared value."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_none=True, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str | None:
         return text(value)
@@ -56,35 +69,29 @@ def text(value: Any) -> str | None:
     return str(value) if str(value).strip() else None
 
 
-class Number(fields.Field[int | None]):
+class Number(Plain[int]):
     """A whole number, or its digits as a text; anything else counts as not given."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_none=True, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         return int(value) if re.fullmatch(r"\d{1,18}", str(value), re.ASCII) else missing
 
 
-class HttpUrl(fields.Field[str | None]):
+class HttpUrl(Plain[str]):
     """An http(s) URL; any other scheme counts as not given, since a page may link to it."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_none=True, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         known = isinstance(value, str) and re.fullmatch(r"https?://[^\s\x00-\x1f]+", value, re.IGNORECASE)
         return value if known else missing
 
 
-class Lenient(fields.Field[Any]):
+class Lenient(Plain[Any]):
     """Reads as another field does; what that refuses counts as not given.
 
     For all but ids and times: an odd side remark must not cost an incident its resolution.
     """
 
     def __init__(self, inner: fields.Field[Any]) -> None:
-        super().__init__(allow_none=True)
+        super().__init__()
         self._inner = inner
 
     def _bind_to_schema(self, field_name: str, parent: Any) -> None:
@@ -99,15 +106,12 @@ class Lenient(fields.Field[Any]):
             return missing
 
 
-class Instant(fields.Field[Nanoseconds | None]):
+class Instant(Plain[Nanoseconds]):
     """A time as nanoseconds since the epoch, from ISO-8601 with a zone or an epoch of any unit.
 
     Opsgenie's `createdAt` is milliseconds and `updatedAt` nanoseconds, both sometimes strings,
     so the unit is told from the magnitude and never from the key. Blank and 0 are no time at all.
     """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_none=True, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Nanoseconds | None:
         if str(value).strip() in ("", "0"):
@@ -137,7 +141,7 @@ def _from_epoch(number: Decimal) -> Nanoseconds:
 
 def _from_iso(second: str, fraction: str, zone: str) -> Nanoseconds | None:
     try:
-        whole = datetime.fromisoformat(second + zone).astimezone(UTC)
+        whole = datetime.fromisoformat(second + zone)
     except (ValueError, OverflowError):
         return None
     return int(whole.timestamp()) * SECOND + int(fraction.ljust(9, "0"))

@@ -10,7 +10,18 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, missing
 
-from mappers.fields import HttpUrl, Identifier, Instant, Lenient, Number, Text, VendorSchema, load, text
+from mappers.fields import (
+    HttpUrl,
+    Identifier,
+    Instant,
+    Lenient,
+    Number,
+    Plain,
+    Text,
+    VendorSchema,
+    load,
+    text,
+)
 from mappers.observation import Ignored, Kind, Observation, Service, Unmappable, Value
 
 REFERENCE_PREFIX = ""
@@ -30,20 +41,21 @@ _LEGACY = "a V1/V2 webhook, which PagerDuty no longer supports: create a V3 webh
 _REST = "a record of PagerDuty's REST API, not a webhook body: read history with a backfill"
 
 
-class Reference(fields.Field[dict[str, str | None]]):
-    """A reference to another PagerDuty object: its id and `summary`, the display name; anything else is not given.
+class Reference(Plain[dict[str, str | None]]):
+    """A reference to another object: its id and `summary`, the display name, or other texts; else it is not given.
 
     One field and not a schema: an incident has many, and a schema each would be half the work of mapping.
     """
 
-    def __init__(self) -> None:
-        super().__init__(allow_none=True)
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self._names = names or ("id", "summary")
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         if not isinstance(value, dict):
             return missing
         try:
-            return {key: text(value[key]) for key in ("id", "summary") if key in value}
+            return {key: text(value[key]) for key in self._names if key in value}
         except ValidationError:
             return missing
 
@@ -56,12 +68,6 @@ class References(Reference):
             return missing
         found = [super(References, self)._deserialize(each, *args, **kwargs) for each in value]
         return missing if missing in found else found
-
-
-class IncidentType(VendorSchema):
-    """`{"name": "incident_default"}`, since 2024-09."""
-
-    name = Text()
 
 
 class IncidentData(VendorSchema):
@@ -79,7 +85,7 @@ class IncidentData(VendorSchema):
     number = Number()
     teams = References()
     escalation_policy = Reference()
-    incident_type = Lenient(fields.Nested(IncidentType))
+    incident_type = Reference("name")  # `{"name": "incident_default"}`, since 2024-09
     resolve_reason = fields.Raw(allow_none=True)
 
 

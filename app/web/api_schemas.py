@@ -59,7 +59,8 @@ class Moment(fields.Field[Nanoseconds]):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Nanoseconds:
         try:
-            moment = Instant().deserialize(value) if isinstance(value, str) and "T" in value.upper() else None
+            is_text = isinstance(value, str) and "T" in value.upper()
+            moment: Nanoseconds | None = Instant().deserialize(value) if is_text else None
         except ValidationError:
             moment = None
         if moment is None:
