@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP = .venv/bin/pip --disable-pip-version-check --quiet
 
-.PHONY: demo test run soak bench screenshots check lock clean
+.PHONY: demo test run soak bench screenshots check audit licences sbom lock clean
 
 demo: .venv/installed
 	.venv/bin/python -m tests.demo
@@ -28,6 +28,23 @@ check: .venv/installed-dev
 	.venv/bin/ruff check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python -m tests.supply.licences
+	.venv/bin/python -m tests.supply.audit
+
+audit: .venv/installed-dev
+	.venv/bin/python -m tests.supply.audit $(ARGS)
+
+licences: .venv/installed-dev
+	.venv/bin/python -m tests.supply.licences
+
+# Of what is deployed alone, so from an environment without the tools of development.
+sbom: .venv/installed-dev
+	rm -rf build/runtime
+	mkdir -p build
+	$(PYTHON) -m venv --without-pip build/runtime
+	$(PIP) --python build/runtime/bin/python install --require-hashes -r requirements.txt
+	.venv/bin/cyclonedx-py environment build/runtime --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.json
+	.venv/bin/python -m tests.supply.sbom build/sbom.json
 
 lock: .venv/installed-dev
 	.venv/bin/pip-compile $(LOCK) --extra postgres --output-file requirements.txt pyproject.toml

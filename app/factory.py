@@ -20,7 +20,7 @@ from app.store.engine import connect
 from app.store.intake import Intake
 from app.store.trouble import cause, remedy
 from app.store.wake import Notifier
-from app.web import access, api, control, dashboard, health, openapi, stats, traced
+from app.web import access, api, control, dashboard, health, openapi, proxy, stats, traced
 
 THREADS = 16
 """Threads of one web process."""
@@ -40,11 +40,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     """Return the web application on the settings' database, which `upgrade` has prepared."""
     app = _Bridge("app", static_folder=None)
     app.url_map.merge_slashes = False
+    proxy.init(app, settings.trusted_proxies)
     request_id.init(app)
     traced.init(app)
     access.init(app, settings)
     engine = connect(settings.database_url, pool_size=CONNECTIONS - 1, impatient=True)
-    intake = Intake(connect(settings.database_url, pool_size=1, impatient=True))
+    intake = Intake(connect(settings.database_url, pool_size=1, impatient=True, ping=False))
     clock = clock or Clock()
     registry = CollectorRegistry()
     registry.register(stats.StoreCollector(engine, clock, settings))

@@ -53,6 +53,7 @@ graceful_timeout = 20
 keepalive = 5
 backlog = 2048
 forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}  # whom to believe is TRUSTED_PROXIES, in app/web/proxy.py
 control_socket_disable = True  # it would be shared or stolen between two bridges of one user
 
 

@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -17,6 +16,7 @@ import structlog
 
 from app.mask import Mask, error_text, mask_of, no_mask, without_credentials
 from app.settings import Settings
+from app.version import VERSION
 
 MISSING = (
     "SENTRY_DSN is set, but the package is missing: pip install 'dx-incident-bridge[sentry]', or unset it"
@@ -57,7 +57,7 @@ def start(settings: Settings, transport: Any = None) -> None:
         dedupe = import_module("sentry_sdk.integrations.dedupe").DedupeIntegration
         import_module("sentry_sdk").init(
             dsn=settings.sentry_dsn.reveal(),
-            release=os.environ.get("SENTRY_RELEASE") or f"dx-incident-bridge@{version('dx-incident-bridge')}",
+            release=os.environ.get("SENTRY_RELEASE") or f"dx-incident-bridge@{VERSION}",
             default_integrations=False,
             auto_enabling_integrations=False,
             integrations=[atexit(callback=lambda *_: None), dedupe()],

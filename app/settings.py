@@ -53,6 +53,7 @@ class Settings:
     dx_web_api_token: Secret | None
     dx_web_api_url: str
     sentry_dsn: Secret | None
+    trusted_proxies: int
 
     def secrets(self) -> list[str]:
         """Return every secret in these settings, for what has to keep them out of a text."""
@@ -149,6 +150,8 @@ def _settings(read: _Reader) -> Settings:
         dx_web_api_token=read("DX_WEB_API_TOKEN", read_secret, None),
         dx_web_api_url=read("DX_WEB_API_URL", base_url, "https://api.getdx.com"),
         sentry_dsn=read("SENTRY_DSN", _dsn, None),
+        # Heroku's router is the one way to a dyno
+        trusted_proxies=read("TRUSTED_PROXIES", _whole(0, 9), 1 if os.environ.get("DYNO") else 0),
     )
 
 

@@ -4,6 +4,8 @@ from importlib import import_module
 
 import click
 
+from app.version import VERSION
+
 _COMMANDS = (
     "serve",
     "work",
@@ -38,7 +40,7 @@ class _Commands(click.Group):
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="dx-incident-bridge")
+@click.version_option(VERSION, package_name="dx-incident-bridge")
 def main() -> None:
     """Bring every incident of PagerDuty, Opsgenie and Jira Service Management into DX.
 

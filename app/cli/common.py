@@ -1,5 +1,6 @@
 """What several commands share."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +57,12 @@ def progress(engine: Engine) -> Iterator[Callable[[int], None]]:
         total = incidents.counts(connection)["total"]
     with click.progressbar(length=total, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         yield bar.update
+
+
+def on_stop(act: Callable[[], None]) -> None:
+    """Do this on SIGTERM and SIGINT: the first process of a container would not even notice them."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: act())
 
 
 def migrated_or_exit(settings: Settings) -> None:

@@ -28,7 +28,7 @@ def upgrade() -> None:
         migrate.upgrade(engine)
     except (DatabaseNotReadyError, SQLAlchemyError) as error:
         fail(f"The database could not be upgraded: {in_words(error)}")
-    click.echo(f"The database is at schema {migrate.head()}.")
+    click.echo(f"The database is at schema {migrate.at(engine)}.")
 
 
 @command.command("purge")

@@ -5,7 +5,7 @@ import sys
 import click
 
 from app import metric_files
-from app.cli.common import migrated_or_exit, settings_or_exit
+from app.cli.common import migrated_or_exit, on_stop, settings_or_exit
 from app.settings import Settings
 from app.supervise import Child, Supervisor
 
@@ -20,6 +20,7 @@ def command(bind: str | None, web_only: bool) -> None:
     SIGTERM ends it in order: requests and calls under way are finished first.
     """
     settings = settings_or_exit()
+    on_stop(lambda: sys.exit(0))
     migrated_or_exit(settings)
     children = [Child("web", _gunicorn(settings, bind))]
     if not web_only:

@@ -1,15 +1,13 @@
 """`dx-bridge work`: the pipeline alone."""
 
 import os
-import signal
 import sys
-from collections.abc import Callable
 
 import click
 import structlog
 
 from app import sentry, tracing
-from app.cli.common import migrated_or_exit, settings_or_exit
+from app.cli.common import migrated_or_exit, on_stop, settings_or_exit
 from app.metric_files import share
 from app.orphan import end_with_parent
 from app.pipeline import create_pipeline
@@ -26,7 +24,7 @@ def command(drain: bool) -> None:
     waits while the sender is paused or DX is away.
     """
     settings = settings_or_exit()
-    _on_stop(lambda: sys.exit(0))
+    on_stop(lambda: sys.exit(0))
     end_with_parent()
     sentry.start(settings)
     tracing.start()
@@ -34,7 +32,7 @@ def command(drain: bool) -> None:
     share()
     pipeline = create_pipeline(settings)
     log.info("pipeline starts", dx=settings.dx_base_url, pid=os.getpid())
-    _on_stop(pipeline.stop)
+    on_stop(pipeline.stop)
     ended = pipeline.drain() if drain else pipeline.run()
     log.info("pipeline ended", calls_under_way=not ended)
     if not ended:
@@ -42,8 +40,3 @@ def command(drain: bool) -> None:
         tracing.stop()
         # a call that DX holds on to would hold the exit, too; its incident is in doubt and is sent again
         os._exit(0)
-
-
-def _on_stop(act: Callable[[], None]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: act())

@@ -22,12 +22,15 @@ UPGRADE = "dx-bridge db upgrade"
 def upgrade(engine: Engine) -> None:
     """Migrate to the newest schema, under a lock; safe to run from several processes.
 
+    A newer schema stays as it is: platforms run the release step of the older version when they roll back.
     Raises DatabaseNotReadyError where the file cannot be made, or the schema is not one of this version's.
     """
     try:
         with _alone(engine) as connection:
             command.upgrade(_config(connection), "head")
     except CommandError:
+        if is_current(engine):
+            return
         raise DatabaseNotReadyError(
             "The database has a schema that this version does not know: deploy the newer version."
         ) from None
@@ -40,7 +43,7 @@ def upgrade(engine: Engine) -> None:
 
 def upgrade_if_own(engine: Engine) -> None:
     """Migrate an SQLite file or an empty PostgreSQL; leave an older PostgreSQL to the release step."""
-    if is_current(engine):
+    if is_current(engine) and _has_wal(engine):
         return
     if engine.dialect.name == "postgresql" and inspect(engine).has_table("events"):
         raise DatabaseNotReadyError(f"The database has an older schema: run `{UPGRADE}`.")
@@ -61,6 +64,13 @@ def is_current(engine: Engine) -> bool:
 def revision(connection: Connection) -> str | None:
     """Return the schema version of the database, None where it has none."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def at(engine: Engine) -> str:
+    """Return the schema version of a database, and whether it is newer than this program's."""
+    with engine.execution_options(readonly=True).connect() as connection:
+        found = revision(connection) or "none"
+    return f"{found}, newer than this version's {head()}; that does no harm" if found > head() else found
 
 
 def head() -> str:
@@ -97,6 +107,14 @@ def _file_lock(path: Path) -> Iterator[None]:
     with path.open("r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _has_wal(engine: Engine) -> bool:
+    """Whether an SQLite file is in WAL mode: a copy that `VACUUM INTO` made, or a recovered one, is not."""
+    if engine.dialect.name != "sqlite":
+        return True
+    with engine.execution_options(readonly=True).connect() as connection:
+        return bool(connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal")
 
 
 def _set_wal(engine: Engine) -> None:

@@ -4,7 +4,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 _RECOVERY = (
     "the file is damaged; nothing was overwritten. Stop the bridge, keep a copy of the file with its -wal and -shm, "
-    'then rebuild it: sqlite3 bridge.db ".recover" | sqlite3 recovered.db; put recovered.db in its place, start again'
+    "then put a backup in its place, or what sqlite3's .recover makes of it: docs/upgrade.md, 'A damaged file'"
 )
 _DAMAGE = ("malformed", "not a database", "corrupt")
 _REMEDIES = (

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any
 
@@ -14,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.routing import Rule
 
 from app.settings import Settings
+from app.version import VERSION
 from app.web.access import API
 from app.web.answers import At, Error
 from app.web.api import Reference
@@ -52,7 +52,7 @@ def openapi() -> ResponseReturnValue:
 def describe(app: Flask, settings: Settings) -> dict[str, Any]:
     """Return the OpenAPI document of an application."""
     marshmallow = MarshmallowPlugin()
-    spec = APISpec("dx-incident-bridge", version("dx-incident-bridge"), "3.1.0", plugins=[marshmallow])
+    spec = APISpec("dx-incident-bridge", VERSION, "3.1.0", plugins=[marshmallow])
     for field in (Moment, At):
         marshmallow.map_to_openapi_type(field, "string", "date-time")  # type: ignore[no-untyped-call]
     for name, scheme in _SCHEMES.items():

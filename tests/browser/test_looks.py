@@ -63,3 +63,12 @@ def test_a_page_can_be_used_by_everybody(page: Page, name: str) -> None:
     expect(page.get_by_role("main")).to_have_count(1)
     expect(page.get_by_role("banner")).to_have_count(1)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
+
+
+def test_the_overview_fits_one_screen(page: Page) -> None:
+    """What matters of the first page, down to the sources, is seen without scrolling; the README shows it."""
+    page.set_viewport_size({"width": 1200, "height": 880})
+    page.goto("/")
+    expect(page.get_by_role("main").get_by_role("link", name="opsgenie", exact=True)).to_be_in_viewport()
+    if os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=ROOT / "docs" / "dashboard.png")

@@ -24,6 +24,7 @@ from tests.store.world import START, FakeTime
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
 DOCS = ROOT / "docs" / "metrics.md"
+RUNBOOK = ROOT / "docs" / "runbook.md"
 WEBHOOKS = "dx_bridge_webhooks_total"
 LAST_EVENT = "dx_bridge_source_last_event_timestamp_seconds"
 
@@ -318,12 +319,12 @@ def test_each_metric_is_documented(site: Site) -> None:
 def test_each_alert_is_explained() -> None:
     """Each alert says what is wrong and what to do, and links to its section, and each section has its alert."""
     rules = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
-    sections = re.findall(r"^### (DxBridge\w+)$", DOCS.read_text(), re.MULTILINE)
+    sections = re.findall(r"^### (DxBridge\w+)$", RUNBOOK.read_text(), re.MULTILINE)
     assert [rule["alert"] for rule in rules] == sections
     for rule in rules:
         assert rule["labels"]["severity"] in {"page", "ticket"}
         assert rule["annotations"].keys() == {"summary", "do", "runbook"}
-        assert rule["annotations"]["runbook"] == f"docs/metrics.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
 
 
 def test_names_follow_the_conventions(site: Site) -> None:

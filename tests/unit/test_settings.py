@@ -35,6 +35,7 @@ BAD = {
     "OPSGENIE_APP_URL": "app.opsgenie.com",
     "JSM_SITE_URL": "http://example.org",
     "PORT": "65536",
+    "TRUSTED_PROXIES": "10",
 }
 
 
@@ -67,10 +68,11 @@ def secrets(settings: Settings) -> list[list[str]]:
 DX = {"dx_base_url": None, "dx_api_token": None, "dx_max_rps": 10, "dx_timeout": 15, "dx_outlive": 30}
 WEB = {"reject_with": 401, "port": None, "web_concurrency": 2, "log_level": "INFO", "start_paused": False}
 REST = {"dx_concurrency": 4, "database_url": "sqlite:///bridge.db", "event_retention_days": 90}
+PROXY = {"trusted_proxies": 0}
 ADMIN = {"admin_token": None, "metrics_token": None}
 
 
-@pytest.mark.parametrize(("attribute", "default"), (DX | WEB | REST | ADMIN).items())
+@pytest.mark.parametrize(("attribute", "default"), (DX | WEB | REST | ADMIN | PROXY).items())
 def test_nothing_is_required(attribute: str, default: object) -> None:
     """An empty environment gives the defaults."""
     assert getattr(load(), attribute) == default
@@ -185,7 +187,14 @@ def test_a_disk_that_does_not_last_stops_the_start(platform: str) -> None:
 @pytest.mark.parametrize("more", [{"DATABASE_URL": "postgresql://h/d"}, {"ALLOW_EPHEMERAL": "1"}])
 def test_such_a_disk_may_be_left_alone_or_allowed(more: dict[str, str]) -> None:
     """PostgreSQL needs no disk here, and who accepts the loss may say so."""
-    assert load(more, DYNO="web.1") == load(more)
+    assert load(more, RENDER="true") == load(more)
+
+
+@pytest.mark.parametrize(("given", "hops"), [("", 1), ("0", 0), ("2", 2)])
+def test_on_heroku_its_router_is_believed(given: str, hops: int) -> None:
+    """Where `DYNO` shows Heroku's router there is one proxy in front, unless the setting says otherwise."""
+    loaded = load(DYNO="web.1", ALLOW_EPHEMERAL="1", TRUSTED_PROXIES=given)
+    assert loaded.trusted_proxies == hops
 
 
 LEAST = [("DX_MAX_RPS", "0", 0), ("DX_TIMEOUT", "0.1", 0.1), ("DX_OUTLIVE", "0.5", 0.5), ("PORT", "0", 0)]
@@ -201,7 +210,9 @@ def test_a_good_value_is_taken(name: str, value: str, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["-1", "+1", "1e1", "1_0", "1,5", "1 1", "1.1.1", ".", "nan", "9" * 400])
-@pytest.mark.parametrize("name", ["DX_MAX_RPS", "DX_TIMEOUT", "DX_CONCURRENCY", "PORT", "WEB_CONCURRENCY"])
+@pytest.mark.parametrize(
+    "name", ["DX_MAX_RPS", "DX_TIMEOUT", "DX_CONCURRENCY", "PORT", "WEB_CONCURRENCY", "TRUSTED_PROXIES"]
+)
 def test_what_is_no_plain_number_stops_the_start(name: str, value: str) -> None:
     """Numbers are digits, with a point where a fraction makes sense."""
     assert f"{name}: is not a " in problems({name: value})[0]

@@ -1,0 +1,1 @@
+"""What the bridge is made of: known vulnerabilities, licences, and the list of it all."""
