@@ -2,6 +2,7 @@
 
 import logging
 import os
+import select
 import sys
 import threading
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from app.mask import Mask, error_text, mask_of
 _DETAILS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
 _FIRST = ("timestamp", "level", "event", "source", "event_id", "reference_id", "outcome", "status")
 _STDERR = 2
+_FULL_MS = 1000
 _TIME = "%Y-%m-%d %H:%M:%SZ"
 _NOISY = {"alembic": "WARNING", "urllib3": "INFO", "opentelemetry": "ERROR"}
 
@@ -43,7 +45,7 @@ def configure(level: str, secrets: Iterable[str] = ()) -> None:
         logging.getLogger(name).setLevel(max(least, level, key=logging.getLevelNamesMapping().__getitem__))
     named = structlog.stdlib.LoggerFactory(ignore_frame_names=[__name__])
     structlog.configure(
-        processors=[*shared, _hand_over(handler), *_renderers(), lambda _, __, line: mask(str(line))],
+        processors=[*shared, _hand_over, *_renderers(), lambda _, __, line: mask(str(line))],
         logger_factory=lambda *name: _Writer(named(*name).name),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
@@ -59,23 +61,33 @@ class _Writer:
 
     def msg(self, line: str) -> None:
         """Write a line at once, so that no other process's falls into it; that it cannot be written fails nothing."""
+        rest = f"{line}\n".encode(errors="backslashreplace")
         with suppress(OSError):
-            os.write(_STDERR, f"{line}\n".encode(errors="backslashreplace"))
+            while rest:
+                rest = rest[_write(rest) :]
 
     debug = info = warning = error = critical = msg
 
 
-def _hand_over(own: logging.Handler) -> Processor:
-    """Return what hands a line to the root logger's other handlers, such as Sentry's."""
+def _write(text: bytes) -> int:
+    """Write what goes of a text, and wait a moment where nothing does: another program may share the pipe unblocked."""
+    try:
+        return os.write(_STDERR, text)
+    except BlockingIOError:
+        waiting = select.poll()
+        waiting.register(_STDERR, select.POLLOUT)
+        if not waiting.poll(_FULL_MS):
+            raise
+        return 0
 
-    def hand_over(logger: _Writer, method: str, event: EventDict) -> EventDict:
-        for handler in logging.getLogger().handlers:
-            if handler is not own:
-                level = logging.getLevelNamesMapping()[str(event["level"]).upper()]
-                handler.handle(logging.LogRecord(logger.name, level, "", 0, {**event}, (), None, method))
-        return event
 
-    return hand_over
+def _hand_over(logger: _Writer, method: str, event: EventDict) -> EventDict:
+    """Hand a line to the root logger's other handlers, such as Sentry's."""
+    level = logging.getLevelNamesMapping()[str(event["level"]).upper()]
+    for handler in logging.getLogger().handlers:
+        if level >= handler.level and not isinstance(handler.formatter, _Formatter):
+            handler.handle(logging.LogRecord(logger.name, level, "", 0, {**event}, (), None, method))
+    return event
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):

@@ -45,8 +45,9 @@ def _start() -> None:
         return
     with _lock:
         if _watcher is None:
-            _watcher = threading.Thread(target=_watch_all, name="overdue", daemon=True)
-            _watcher.start()
+            begun = threading.Thread(target=_watch_all, name="overdue", daemon=True)
+            begun.start()
+            _watcher = begun
 
 
 def _watch_all() -> None:

@@ -18,7 +18,9 @@ POSTGRES_ARGUMENTS: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
     "application_name": "dx-bridge",
 }
-_BUSY_MS = 4000  # under PagerDuty's 5 s: a webhook gets its 503 while the vendor still listens
+_PATIENCE_MS = 4000  # under PagerDuty's 5 s: a webhook gets its 503 while the vendor still listens
+_TURN_SECONDS = 1.0
+_BUSY_MS = 3000  # what SQLite waits after the turn; both within the patience
 
 
 def connect(database_url: str, *, pool_size: int = 2, impatient: bool = False, ping: bool = True) -> Engine:
@@ -29,7 +31,7 @@ def connect(database_url: str, *, pool_size: int = 2, impatient: bool = False, p
     """
     if make_url(database_url).get_backend_name() == "sqlite":
         return _sqlite(database_url, pool_size)
-    return _postgresql(database_url, pool_size, _BUSY_MS if impatient else 0, ping=ping)
+    return _postgresql(database_url, pool_size, _PATIENCE_MS if impatient else 0, ping=ping)
 
 
 def reading(engine: Engine) -> Engine:
@@ -53,7 +55,7 @@ def _sqlite(database_url: str, pool_size: int) -> Engine:
     _hold_to_the_file(engine, Path(engine.url.database or ""))
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
-    turns.take(engine, Path(f"{engine.url.database}-lock"), _BUSY_MS / 1000)
+    turns.take(engine, Path(f"{engine.url.database}-lock"), _TURN_SECONDS)
     event.listen(engine, "handle_error", _open_anew)
     return engine
 
@@ -66,8 +68,9 @@ def _open_anew(context: ExceptionContext) -> None:
 
 def _postgresql(database_url: str, pool_size: int, timeout_ms: int, *, ping: bool) -> Engine:
     """Return an engine whose connections notice a dead server and commit to disk, whatever the defaults."""
+    arguments = POSTGRES_ARGUMENTS | ({"tcp_user_timeout": timeout_ms} if timeout_ms else {})
     engine = create_engine(
-        database_url, pool_size=pool_size, max_overflow=0, pool_pre_ping=ping, connect_args=POSTGRES_ARGUMENTS
+        database_url, pool_size=pool_size, max_overflow=0, pool_pre_ping=ping, connect_args=arguments
     )
 
     @event.listens_for(engine, "connect")

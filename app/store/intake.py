@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from app.store.arrivals import Arrivals
 from mappers.observation import Nanoseconds
@@ -28,7 +28,7 @@ class Event:
     body: bytes
     received_at: Nanoseconds
     is_new: bool | None = None
-    error: Exception | None = None
+    error: SQLAlchemyError | None = None
     leads: bool = False
     """Its thread is to write the next group."""
     _news: threading.Lock = field(default_factory=threading.Lock)
@@ -68,9 +68,9 @@ class Intake:
             self._withdraw(event)
         if event.leads:
             self._lead()
-        if event.error is not None:
-            raise event.error
-        return bool(event.is_new)
+        if event.is_new is None:
+            raise event.error or _uncommitted(RuntimeError("not written"))
+        return event.is_new
 
     def _withdraw(self, event: Event) -> None:
         """Give up waiting; one that is being written meanwhile will be a duplicate when the vendor repeats it."""
@@ -78,22 +78,32 @@ class Intake:
             if event in self._waiting and not event.leads:
                 self._waiting.remove(event)
             if not event.leads and event.is_new is None:
-                event.error = OperationalError("waiting", None, TimeoutError("database is locked"))
+                event.error = _uncommitted(TimeoutError("database is locked"))
 
     def _lead(self) -> None:
-        self._gather()
-        group = [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
+        """Write a group and let another lead, whatever happens: without a leader nothing would be accepted any more."""
+        group: list[Event] = []
         try:
+            self._gather()
+            group = self._take()
             self._write(group)
         finally:
-            with self._lock:
-                self._led = bool(self._waiting)
-                successor = self._waiting[0] if self._waiting else None
-                if successor:
-                    successor.leads = True
-        for each in (*group, *filter(None, [successor])):
-            if not each.leads or each is successor:
-                each.wake()
+            successor = self._next_leader()
+            for each in (*group, *filter(None, [successor])):
+                if not each.leads or each is successor:
+                    each.wake()
+
+    def _take(self) -> list[Event]:
+        with self._lock:  # meanwhile others give up waiting
+            return [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
+
+    def _next_leader(self) -> Event | None:
+        with self._lock:
+            self._led = bool(self._waiting)
+            successor = self._waiting[0] if self._waiting else None
+            if successor:
+                successor.leads = True
+            return successor
 
     def _gather(self) -> None:
         """Let those that are on their way come along, as long as each look finds more of them."""
@@ -109,8 +119,12 @@ class Intake:
             new = self._arrivals.add(group)
         except Exception as error:  # noqa: BLE001 - it is raised in each of the threads that wait
             for each in group:
-                each.error = error
+                each.error = error if isinstance(error, SQLAlchemyError) else _uncommitted(error)
             return
         for each in group:
             each.is_new = (each.source, each.key) in new
             new.discard((each.source, each.key))  # of two alike in one group, one is new
+
+
+def _uncommitted(why: Exception) -> OperationalError:
+    return OperationalError("storing webhooks", None, why)

@@ -1,6 +1,7 @@
 """Bring the database to this version's schema, by one of several processes that start at once."""
 
 import fcntl
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import OperationalError
 
 from app.errors import DatabaseNotReadyError
 from app.store.engine import create_private
@@ -119,8 +121,10 @@ def _has_wal(engine: Engine) -> bool:
 
 def _set_wal(engine: Engine) -> None:
     """Switch the file to WAL, once: simultaneous switches fail as locked in spite of `busy_timeout`."""
-    raw = engine.raw_connection()
+    raw = engine.raw_connection()  # not in a transaction
     try:
         raw.cursor().execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error as error:
+        raise OperationalError("setting WAL mode", None, error) from error
     finally:
         raw.close()

@@ -1,10 +1,14 @@
 """Group commit: many threads, few transactions, and nobody is answered before their own event is on disk."""
 
 import fcntl
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
+from sqlalchemy import create_engine
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
@@ -149,3 +153,32 @@ def test_a_connection_that_has_died_is_replaced(engine, world):
     assert take.add(event(2))
     take.engine.dispose()
     assert {row.key for row in world.events()} == {"E1", "E2"}
+
+
+def test_waiting_in_vain_never_leaves_a_process_without_a_leader(monkeypatch):
+    """While many give up waiting just as groups are taken, nothing breaks, and the next event is accepted."""
+    monkeypatch.setattr(intake, "PATIENCE_SECONDS", 0.002)
+    take = Intake(create_engine("sqlite://"))
+    monkeypatch.setattr(take, "_arrivals", Slow())
+
+    def add(number):
+        with suppress(OperationalError):
+            return take.add(event(number))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        told = at_once(add, range(3_000))
+    finally:
+        sys.setswitchinterval(before)
+    assert set(told) <= {True, None}
+    monkeypatch.setattr(intake, "PATIENCE_SECONDS", 20)
+    assert take.add(event(-1)) is True
+
+
+class Slow:
+    """Takes as long as those behind have patience."""
+
+    def add(self, group):
+        time.sleep(intake.PATIENCE_SECONDS if group[0].key != "E-1" else 0)
+        return {(each.source, each.key) for each in group}
