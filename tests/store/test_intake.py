@@ -1,11 +1,9 @@
 """Group commit: many threads, few transactions, and nobody is answered before their own event is on disk."""
 
 import fcntl
-import sys
 import threading
-import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import pytest
 from sqlalchemy import create_engine
@@ -155,30 +153,35 @@ def test_a_connection_that_has_died_is_replaced(engine, world):
     assert {row.key for row in world.events()} == {"E1", "E2"}
 
 
-def test_waiting_in_vain_never_leaves_a_process_without_a_leader(monkeypatch):
-    """While many give up waiting just as groups are taken, nothing breaks, and the next event is accepted."""
-    monkeypatch.setattr(intake, "PATIENCE_SECONDS", 0.002)
-    take = Intake(create_engine("sqlite://"))
-    monkeypatch.setattr(take, "_arrivals", Slow())
-
-    def add(number):
-        with suppress(OperationalError):
-            return take.add(event(number))
-
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        told = at_once(add, range(3_000))
-    finally:
-        sys.setswitchinterval(before)
-    assert set(told) <= {True, None}
-    monkeypatch.setattr(intake, "PATIENCE_SECONDS", 20)
-    assert take.add(event(-1)) is True
+def test_who_gives_up_while_a_group_is_taken_breaks_nothing(monkeypatch):
+    """The group is taken as a whole, and the next event finds somebody to lead."""
+    take, late = Intake(create_engine("sqlite://")), event(1)
+    giving_up = threading.Thread(target=take._withdraw, args=[late])
+    monkeypatch.setattr(take, "_arrivals", Anything())
+    monkeypatch.setattr(take, "_gather", lambda: None)
+    monkeypatch.setattr(take, "_waiting", Watched([late], giving_up))
+    assert take.add(event(2)) is True
+    giving_up.join(20)
+    assert take.add(event(3)) is True
 
 
-class Slow:
-    """Takes as long as those behind have patience."""
+class Watched(deque):
+    """Lets a thread have its way, as far as it can, just after somebody has counted."""
+
+    def __init__(self, waiting, thread):
+        super().__init__(waiting)
+        self._thread = thread
+
+    def __len__(self):
+        if super().__len__() == 2 and not self._thread.ident:
+            self._thread.start()
+            self._thread.join(0.2)
+            return 2
+        return super().__len__()
+
+
+class Anything:
+    """Stores whatever comes, nowhere."""
 
     def add(self, group):
-        time.sleep(intake.PATIENCE_SECONDS if group[0].key != "E-1" else 0)
         return {(each.source, each.key) for each in group}
