@@ -13,14 +13,14 @@ class Guide:
 
 _WEBHOOK = (
     "Tick all alert actions, Close among them, and add the description and details to the payload.",
-    "Add a custom header X-Webhook-Token with a long random word, and put the same word into {variable}.",
+    "Add a custom header X-Webhook-Token with a long random word, and put the same word, 16 characters or more, into {variable} and restart.",
 )
 GUIDES = {
     "pagerduty": Guide(
         "PagerDuty",
         (
             "Integrations → Generic Webhooks (v3) → New Webhook; paste the address below.",
-            "Scope: Account. Event types: everything that begins with incident.",
+            "Scope: Account. Event types: all whose names begin with “incident.” (with the dot).",
             "Copy the signing secret, which is shown once, into {variable} and restart.",
             "Send Test Event: it is accepted, and ignored, since it is about no incident.",
         ),
