@@ -3,14 +3,17 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
 
+from app.nearest import nearest
 from app.policy import METADATA, RETRACTABLE, UNMAPPED
-from app.rules import Rule, RuleError, compile_rule, nearest
 from app.urls import base_url
 from mappers import MAPPERS
+
+if TYPE_CHECKING:
+    from app.rules import Rule
 
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -162,11 +165,13 @@ def identifiers(value: Any) -> tuple[str, ...]:
     return list_of(filled)(value) if isinstance(value, list) else (filled(value),)
 
 
-def rule(value: Any) -> Rule:
+def rule(value: Any) -> "Rule":
     """Read and compile a rule."""
+    from app import rules  # noqa: PLC0415 - its module says why
+
     try:
-        return compile_rule(filled(value))
-    except RuleError as error:
+        return rules.compile_rule(filled(value))
+    except rules.RuleError as error:
         raise ValidationError(str(error)) from None
 
 

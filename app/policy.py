@@ -5,13 +5,15 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from app.document import Document, timestamp
-from app.rules import Rule
 from app.view import Incident
 from mappers import MAPPERS
 from mappers.observation import Service, Value
+
+if TYPE_CHECKING:
+    from app.rules import Rule
 
 _OF_FIELDS = ("urgency", "teams", "number", "incident_type", "escalation_policy", "tags", "entity", "alias")
 METADATA = ("source", "kind", *_OF_FIELDS, "acknowledged_at", "merged_into", "approximate")
@@ -28,7 +30,7 @@ class SourcePolicy:
 
     vendor: str
     reference_prefix: str = ""
-    include: Rule | None = None
+    include: "Rule | None" = None
     app_url: str | None = None
     issue_types: tuple[str, ...] = ISSUE_TYPES
     """Jira's: those that count as incidents."""
@@ -46,7 +48,7 @@ class Policy:
     unmapped: Unmapped = "slug"
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     priorities: Mapping[str, str] = field(default_factory=dict)
-    include: Rule | None = None
+    include: "Rule | None" = None
     retract: frozenset[str] = frozenset()
     metadata: tuple[str, ...] = METADATA
     rename: Mapping[str, str] = field(default_factory=dict)

@@ -12,8 +12,8 @@ from app import errors
 from app.acts import Acts
 from app.body import read_body
 from app.errors import OverrideError, PolicyUnreadableError, Refusal, UnknownError
+from app.nearest import nearest
 from app.override import AmbiguousError
-from app.rules import nearest
 from app.webhook import NotJSONError, parse
 
 LARGEST_BODY = 64 * 1024
