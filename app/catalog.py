@@ -69,7 +69,7 @@ def entities(
         sleep=sleep,
         reraise=True,
     )
-    with bounded_session(token) as session:
+    with bounded_session(token, base_url) as session:
         client = _Client(session, base_url, token, timeout)
         for page in _pages(lambda cursor: retrying(client.page, cursor)):
             yield from filter(None, map(entity, _listed(page)))

@@ -3,7 +3,7 @@
 Only the pipeline's own thread touches the database; the threads of the pool do nothing but HTTP.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil
@@ -18,11 +18,13 @@ from sqlalchemy import Connection, Engine
 from app import metrics, retry, tracing
 from app.answers import Answer
 from app.clock import Clock
+from app.document import DELETE
 from app.dx import DX, LeaseLostError
 from app.secret import Secret
-from app.store import deliveries, sender
-from app.store.deliveries import Call, Claim
+from app.store import claims, sender
+from app.store.claims import Claim
 from app.store.engine import reading
+from app.store.settlement import Awaited, Call, Settlement, awaited
 from mappers.fields import SECOND
 
 log = structlog.get_logger()
@@ -59,8 +61,16 @@ class Slot:
 class Deliverer:
     """Delivers due incidents with at most `concurrency` calls in flight."""
 
-    def __init__(self, engine: Engine, to: Destination, clock: Clock, random: Random) -> None:
-        self._engine, self._to, self._clock, self._random = engine, to, clock, random
+    def __init__(
+        self,
+        engine: Engine,
+        to: Destination,
+        clock: Clock,
+        random: Random,
+        ring: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Make one that calls `ring`, in any thread, when an answer can be settled."""
+        self._engine, self._to, self._clock, self._random, self._ring = engine, to, clock, random, ring
         self._pool = ThreadPoolExecutor(to.concurrency, thread_name_prefix="deliver")
         self._clients = local()
         self._results: SimpleQueue[Call | Claim] = SimpleQueue()
@@ -71,25 +81,20 @@ class Deliverer:
         self._seen_leases: dict[str, float] = {}
 
     def turn(self) -> bool:
-        """Settle what has been answered, then claim and begin what is due; return whether anything was."""
-        settled = self.settle()
-        return self._claim() or settled
+        """Settle what has been answered and claim what is due, in one transaction; return whether anything was."""
+        self._collect()
+        return self._transact(self._room())
 
     @property
     def idle(self) -> bool:
         """Whether no call is under way and no answer waits to be settled."""
         return self._in_flight == 0
 
-    @property
-    def has_results(self) -> bool:
-        """Whether answers wait to be settled."""
-        return not self._results.empty()
-
     def has_work(self) -> bool:
         """Whether anything is due, under way, or leased by somebody."""
         with reading(self._engine).begin() as connection:
-            due = deliveries.is_due(connection, self._clock.wall())
-            return due or self._in_flight > 0 or bool(deliveries.leases(connection))
+            due = claims.is_due(connection, self._clock.wall())
+            return due or self._in_flight > 0 or bool(claims.leases(connection))
 
     def stop(self) -> None:
         """Begin no further call; those under way go on, and `settle` takes their answers."""
@@ -97,23 +102,8 @@ class Deliverer:
 
     def settle(self) -> bool:
         """Settle all answers at hand in one transaction."""
-        self._answered += _drain(self._results)  # kept until committed: the database may fail meanwhile
-        if not self._answered:
-            return False
-        claims = [each if isinstance(each, Claim) else each.claim for each in self._answered]
-        with self._engine.begin() as connection:
-            sender.load(connection, self._clock.wall(), lock=True)  # before incidents, as claims do
-            deliveries.lock_for_settling(connection, claims)
-            awaited = deliveries.awaited(connection, _confirmed(self._answered))
-            for result in self._answered:
-                if isinstance(result, Claim):
-                    deliveries.give_back(connection, result)
-                else:
-                    self._settle(connection, result)
-        metrics.settled(self._answered, awaited, self._clock.wall())
-        self._in_flight -= len(self._answered)
-        self._answered = []
-        return True
+        self._collect()
+        return self._transact(room=0)
 
     def free_dead_leases(self) -> None:
         """End leases that this process has watched for longer than any call may last.
@@ -121,7 +111,7 @@ class Deliverer:
         A lease is a token of its own for each claim, so the watcher's steady clock alone tells its age.
         """
         with reading(self._engine).begin() as connection:
-            leases = deliveries.leases(connection)
+            leases = claims.leases(connection)
         now = self._clock.steady()
         self._seen_leases = {lease: self._seen_leases.get(lease, now) for lease in leases}
         longest = self._to.timeout + self._to.outlive
@@ -129,54 +119,67 @@ class Deliverer:
         if dead:
             log.warning("leases outlived their calls", leases=len(dead))
             with self._engine.begin() as connection:
-                deliveries.free(connection, dead)
+                claims.free(connection, dead)
 
-    def _settle(self, connection: Connection, call: Call) -> None:
-        now = self._clock.wall()
-        before = sender.load(connection, now, lock=True).sender
-        if call.wants_no_metadata:
-            after = retry.answered(before, now)
-        else:
-            after = retry.learn(before, call.answer, call.claim.incident_id, probe=call.claim.probe, now=now)
-        if after != before:
-            sender.save(connection, after)
-        if after.state != before.state:
-            told = {"was": before.state, "reason": after.reason, "do": _REMEDIES[after.state]}
-            log.warning("sender state changed", state=after.state, **told)
-        deliveries.settle(connection, call, after, self._random, now)
-        if after.state == "held" and before.state != "held" and call.answer.meaning == "refused":
-            deliveries.unpark(connection, after.refused)
-        _report(call)
+    def _collect(self) -> None:
+        self._answered += _drain(self._results)  # kept until committed: the database may fail meanwhile
 
-    def _claim(self) -> bool:
-        room = self._to.concurrency - self._in_flight
-        if room <= 0 or self._stopping.is_set():
+    def _transact(self, room: int) -> bool:
+        """Settle what was collected and claim into the room there is; return whether there was anything."""
+        if not self._answered and not (room and self._is_due()):
             return False
-        with reading(self._engine).begin() as connection:
-            if not deliveries.is_due(connection, self._clock.wall()):
-                return False
         begun = self._clock.steady()
         with self._engine.begin() as connection:
-            claims, slots = self._claim_within_pace(connection, room)
-        for claim, slot in zip(claims, slots, strict=True):
-            self._in_flight += 1
+            row = sender.load(connection, self._clock.wall(), lock=True)  # before incidents, always
+            state, brought = self._settle(connection, row.sender)
+            begin = self._claim(connection, replace(row, sender=state), room)
+        metrics.settled(self._answered, brought, self._clock.wall())
+        worked = bool(self._answered or begin)
+        self._in_flight += len(begin) - len(self._answered)
+        self._answered = []
+        for claim, slot in begin:
             self._pool.submit(self._call, claim, begun, slot)
-        return bool(claims)
+        return worked
 
-    def _claim_within_pace(self, connection: Connection, room: int) -> tuple[list[Claim], list[Slot]]:
+    def _room(self) -> int:
+        free = self._to.concurrency - self._in_flight + len(self._answered)
+        return 0 if self._stopping.is_set() else free
+
+    def _is_due(self) -> bool:
+        with reading(self._engine).begin() as connection:
+            return claims.is_due(connection, self._clock.wall())
+
+    def _settle(self, connection: Connection, before: retry.Sender) -> tuple[retry.Sender, list[Awaited]]:
+        """Settle the answers; return the sender's state after them, and the webhooks they bring to DX."""
+        if not self._answered:
+            return before, []
+        now, after = self._clock.wall(), before
+        claimed = [each if isinstance(each, Claim) else each.claim for each in self._answered]
+        settlement = Settlement(connection, claimed, self._random, now)
+        brought = awaited(connection, _confirmed(self._answered))
+        for result in self._answered:
+            if isinstance(result, Claim):
+                settlement.give_back(result)
+            else:
+                after = _take_in(settlement, after, result, now)
+        settlement.write()
+        if after != before:
+            sender.save(connection, after)
+        return after, brought
+
+    def _claim(self, connection: Connection, row: sender.Row, room: int) -> list[tuple[Claim, Slot]]:
         now = self._clock.wall()
-        row = sender.load(connection, now, lock=True)
         probe = row.sender.state != "running"
         away = int((self._to.timeout + self._to.outlive) * SECOND)
-        if row.paused or (probe and not _probe_is_due(row.sender, now, away)):
-            return [], []
+        if not room or row.paused or (probe and not _probe_is_due(row.sender, now, away)):
+            return []
         slots = _free_slots(row, 1 if probe else room, self._to)
-        claims = deliveries.claim(connection, len(slots), self._to.base_url, now, probe=probe)
-        if claims and self._to.max_rps:
-            sender.take_slots(connection, slots[len(claims) - 1].at + ceil(SECOND / self._to.max_rps))
-        if claims and probe:
+        found = claims.claim(connection, len(slots), self._to.base_url, now, probe=probe)
+        if found and self._to.max_rps:
+            sender.take_slots(connection, slots[len(found) - 1].at + ceil(SECOND / self._to.max_rps))
+        if found and probe:
             sender.save(connection, replace(row.sender, next_probe_at=now + away))
-        return claims, slots[: len(claims)]
+        return list(zip(found, slots, strict=False))
 
     def _call(self, claim: Claim, begun: float, slot: Slot) -> None:
         """Make one call in a thread of the pool; its result, whatever happens, goes into the queue."""
@@ -193,13 +196,14 @@ class Deliverer:
         finally:
             took = int((self._clock.steady() - start) * 1000)
             self._results.put(claim if answer is None else Call(claim, answer, slot.at, took))
+            self._ring()
 
     def _exchange(self, claim: Claim, begun: float) -> Answer:
         def permit() -> bool:
             return self._clock.steady() - begun < self._to.outlive
 
         client = self._client()
-        send = client.delete if claim.method == deliveries.DELETE else client.upsert
+        send = client.delete if claim.method == DELETE else client.upsert
         with tracing.span(claim.method, {**claim.told, "server.address": self._host}, kind="CLIENT") as tell:
             answer = send(claim.body, permit)
             tell({"http.response.status_code": answer.status, "meaning": answer.meaning})
@@ -210,6 +214,22 @@ class Deliverer:
             self._clients.dx = DX(self._to.base_url, self._to.token, self._to.timeout)
         client: DX = self._clients.dx
         return client
+
+
+def _take_in(settlement: Settlement, before: retry.Sender, call: Call, now: int) -> retry.Sender:
+    """Let an answer decide about its incident and the sender; return the sender's state after it."""
+    if call.wants_no_metadata:
+        after = retry.answered(before, now)
+    else:
+        after = retry.learn(before, call.answer, call.claim.incident_id, probe=call.claim.probe, now=now)
+    if after.state != before.state:
+        told = {"was": before.state, "reason": after.reason, "do": _REMEDIES[after.state]}
+        log.warning("sender state changed", state=after.state, **told)
+    settlement.record(call, after)
+    if after.state == "held" and before.state != "held" and call.answer.meaning == "refused":
+        settlement.unpark(after.refused)
+    _report(call)
+    return after
 
 
 def _drain(queue: SimpleQueue[Call | Claim]) -> list[Call | Claim]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from mappers.fields import SECOND
 from mappers.observation import Nanoseconds
 
+UPSERT, DELETE = "incidents.upsert", "incidents.delete"
 ALWAYS = ("reference_id", "started_at", "resolved_at")
 
 

@@ -11,6 +11,7 @@ import requests
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from app.answers import Answer, classify
+from app.document import DELETE, UPSERT
 from app.secret import Secret
 from app.session import bounded, bounded_session
 
@@ -46,8 +47,16 @@ class DX:
     """Calls one DX instance; not for use by several threads at once."""
 
     def __init__(self, base_url: str, token: Secret, timeout: float) -> None:
-        self._base_url, self._timeout = base_url, timeout
-        self._session = bounded_session(token)
+        self._timeout = timeout
+        self._session = bounded_session(token, base_url)
+        self._prepared = {path: self._prepare(f"{base_url}/api/{path}") for path in (UPSERT, DELETE)}
+        self._question = f"{base_url}/api/customData.getAllByReference"
+        self._retrying = Retrying(
+            retry=retry_if_result(lambda answer: answer.code == "connection" and not answer.begun),
+            stop=stop_after_attempt(3),
+            wait=wait_random_exponential(multiplier=0.05, max=0.5),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
 
     def upsert(self, body: Mapping[str, object], permit: Callable[[], bool]) -> Answer:
         """Send `incidents.upsert`; `permit` is asked as the last act before the body is written.
@@ -55,39 +64,35 @@ class DX:
         Raises LeaseLostError where it says no. A connection that fails before the body is begun is
         tried again at once, a few times: DX cannot have seen anything.
         """
-        return self._send("incidents.upsert", body, permit)
+        return self._send(UPSERT, body, permit)
 
     def delete(self, body: Mapping[str, object], permit: Callable[[], bool]) -> Answer:
         """Send `incidents.delete`, as `upsert` does; DX confirms it for an incident that it does not hold, too."""
-        return self._send("incidents.delete", body, permit)
+        return self._send(DELETE, body, permit)
 
     def check_token(self) -> Answer:
         """Ask for custom data of a reference that does not exist: read-only, and refused to a bad token."""
-        url = f"{self._base_url}/api/customData.getAllByReference"
-        return self._exchange(lambda: self._get(url), lambda: True)
+        return self._exchange(self._ask, lambda: True)
+
+    def _prepare(self, url: str) -> requests.PreparedRequest:
+        return self._session.prepare_request(
+            requests.Request("POST", url, headers={"Content-Type": "application/json"})
+        )
 
     def _send(self, method: str, body: Mapping[str, object], permit: Callable[[], bool]) -> Answer:
-        tries = Retrying(
-            retry=retry_if_result(lambda answer: answer.code == "connection" and not answer.begun),
-            stop=stop_after_attempt(3),
-            wait=wait_random_exponential(multiplier=0.05, max=0.5),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        )
-        return tries(self._post, method, orjson.dumps(body), permit)
+        return self._retrying(self._post, method, orjson.dumps(body), permit)
 
     def _post(self, method: str, data: bytes, permit: Callable[[], bool]) -> Answer:
-        body = _GuardedBody(data, permit)
-        url, headers = f"{self._base_url}/api/{method}", {"Content-Type": "application/json"}
+        body, request = _GuardedBody(data, permit), self._prepared[method].copy()
+        request.body, request.headers["Content-Length"] = body, str(len(data))  # type: ignore[assignment]
         return self._exchange(
-            lambda: self._session.post(
-                url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False, stream=True
-            ),
+            lambda: self._session.send(request, timeout=self._timeout, allow_redirects=False, stream=True),
             lambda: body.begun,
         )
 
-    def _get(self, url: str) -> requests.Response:
+    def _ask(self) -> requests.Response:
         return self._session.get(
-            url,
+            self._question,
             params={"reference": _SELF_CHECK},
             timeout=self._timeout,
             allow_redirects=False,

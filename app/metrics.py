@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, dis
 from app import metric_files
 from app.answers import AUTH_ERRORS
 from app.errors import Refusal
-from app.store.deliveries import Awaited, Call
 from app.store.events import Folded
+from app.store.settlement import Awaited, Call
 from mappers.fields import SECOND
 from mappers.observation import Nanoseconds
 

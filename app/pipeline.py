@@ -126,11 +126,8 @@ class Pipeline:
     def _rest(self) -> None:
         """Wait until another process commits, an answer comes in, or it is time to look anyway."""
         until = self._clock.steady() + LOOK_SECONDS
-        while not self._stopping and self._clock.steady() < until:
-            if self._deliverer and self._deliverer.has_results:
-                return
-            if self._wake.wait():
-                return
+        while not self._stopping and self._clock.steady() < until and not self._wake.wait():
+            pass
 
     def _has_work(self) -> bool:
         if self._renewal.look():
@@ -181,7 +178,8 @@ def create_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
     folder = Folder(engine, settings.sources, settings.dx_base_url, clock, settings.policy)
     in_force = InForce(settings.policy)
     renewal = Renewal(engine, settings.sources, settings.dx_base_url, in_force, clock)
-    deliverer = _create_deliverer(settings, engine, clock)
+    wake = watch(engine)
+    deliverer = _create_deliverer(settings, engine, clock, wake)
     purge = Purge(engine, settings.event_retention_days * PURGE_EVERY, clock)
     name = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -207,10 +205,10 @@ def create_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
         chores.append(Chore(RECONCILE_LOOK_SECONDS, Periodic(engine, settings, clock).look))
     if deliverer:
         chores.append(Chore(LEASES_SECONDS, deliverer.free_dead_leases))
-    return Pipeline(Workers(folder, renewal), deliverer, chores, watch(engine), clock)
+    return Pipeline(Workers(folder, renewal), deliverer, chores, wake, clock)
 
 
-def _create_deliverer(settings: Settings, engine: Engine, clock: Clock) -> Deliverer | None:
+def _create_deliverer(settings: Settings, engine: Engine, clock: Clock, wake: Wake) -> Deliverer | None:
     if not settings.dx_base_url or not settings.dx_api_token:
         log.warning("nothing is delivered: set DX_BASE_URL and DX_API_TOKEN")
         return None
@@ -222,4 +220,4 @@ def _create_deliverer(settings: Settings, engine: Engine, clock: Clock) -> Deliv
         settings.dx_concurrency,
         settings.dx_max_rps,
     )
-    return Deliverer(engine, to, clock, Random())  # noqa: S311 - jitter
+    return Deliverer(engine, to, clock, Random(), wake.ring)  # noqa: S311 - jitter

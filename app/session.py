@@ -61,12 +61,18 @@ class _Session(requests.Session):
         """Return None: requests would read a redirection's whole body and parse where it leads."""
 
 
-def bounded_session(secret: Secret, how: str = "Bearer {}") -> requests.Session:
-    """Return a session for calls with this secret, made within `bounded`; it follows no redirection."""
+def bounded_session(secret: Secret, url: str, how: str = "Bearer {}") -> requests.Session:
+    """Return a session for calls to the host of `url`, made within `bounded`; it follows no redirection.
+
+    Proxies and certificates of the environment are read once: for each call, requests would look through
+    all of it, which costs as much as the call.
+    """
     session = _Session()
     session.auth = Authorization(secret, how)
     session.mount("http://", _Adapter())
     session.mount("https://", _Adapter())
+    given = session.merge_environment_settings(url, {}, stream=None, verify=None, cert=None)
+    session.trust_env, session.proxies, session.verify = False, given["proxies"], given["verify"]
     return session
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.retry import Sender
@@ -14,7 +14,9 @@ _PAUSED = ("start", "operator", "operator, resumed")
 """START_PAUSED or an operator; in the last, one who has resumed under START_PAUSED before."""
 _ROW = select(sender).where(sender.c.id == 1)
 _LOCKED = _ROW.with_for_update()
-_CLOCK = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+_CLOCK: ColumnElement[int] = literal_column(
+    "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+).label("clock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ def load(connection: Connection, now: Nanoseconds, *, lock: bool = False) -> Row
 
     The pace is kept by the database's clock where there may be several machines, else by `now`.
     """
-    row = connection.execute(_LOCKED if lock else _ROW).one()
     shared = connection.dialect.name == "postgresql"
+    statement = _LOCKED if lock else _ROW
+    row = connection.execute(statement.add_columns(_CLOCK) if shared else statement).one()
     state = Sender(
         state=row.state,
         reason=row.reason,
@@ -57,11 +60,10 @@ def load(connection: Connection, now: Nanoseconds, *, lock: bool = False) -> Row
         refused=tuple(map(int, row.refused.split())),
         blamed=tuple(map(int, row.blamed.split())),
     )
-    return Row(state, row.paused, row.next_slot_at, _database_now(connection) if shared else now)
+    return Row(state, row.paused, row.next_slot_at, _pace_now(row.clock) if shared else now)
 
 
-def _database_now(connection: Connection) -> Nanoseconds:
-    microseconds: int = connection.execute(_CLOCK).scalar_one()
+def _pace_now(microseconds: int) -> Nanoseconds:
     return microseconds * 1000
 
 

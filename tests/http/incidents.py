@@ -116,7 +116,7 @@ def operated(folder: Path, database_url: str, **more: str) -> Iterator[Operated]
         }.items():
             patch.setenv(name, value)
         made = Operated(folder, database_url)
-        patch.setattr(sender, "_database_now", lambda _: made.world.time.wall)
+        patch.setattr(sender, "_pace_now", lambda _: made.world.time.wall)
         try:
             yield made
         finally:

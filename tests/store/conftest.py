@@ -34,7 +34,7 @@ def world_of(monkeypatch):
 
     def create(engine):
         world = World(engine)
-        monkeypatch.setattr(sender, "_database_now", lambda _: world.time.wall)
+        monkeypatch.setattr(sender, "_pace_now", lambda _: world.time.wall)
         return world
 
     return create

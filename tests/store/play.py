@@ -1,14 +1,17 @@
 """Plays many histories at once, each with an incident of its own, through the deliverer's statements."""
 
+from collections.abc import Sequence
 from random import Random
 
 from sqlalchemy import Connection, Engine
 
 from app.decide import Action
+from app.document import DELETE
 from app.retry import Sender
-from app.store import deliveries, incidents
-from app.store.deliveries import Call, Claim
+from app.store import claims, incidents
+from app.store.claims import Claim
 from app.store.incidents import Held, Renewed
+from app.store.settlement import Call, Settlement
 from tests.store.dx import CONFIRMED, FakeDX, Outcome
 from tests.store.scenarios import ENDS, Scenario
 from tests.store.world import START, URL, renewed
@@ -73,8 +76,8 @@ class Play:
     def claim(self) -> list[tuple[Scenario, Claim]]:
         """Claim everything that is due."""
         with self.engine.begin() as connection:
-            claims = deliveries.claim(connection, 100_000, URL, self.now, probe=False)
-        return [(self.by_id[claim.incident_id], claim) for claim in claims]
+            claimed = claims.claim(connection, 100_000, URL, self.now, probe=False)
+        return [(self.by_id[each.incident_id], each) for each in claimed]
 
     def send(self, scenario: Scenario, claim: Claim, end: str) -> None:
         """Send a body to DX, unless the process crashes or freezes before."""
@@ -84,7 +87,7 @@ class Play:
 
     def _write(self, claim: Claim, outcome: Outcome) -> None:
         self.dx.outcome = outcome
-        write = self.dx.delete if claim.method == deliveries.DELETE else self.dx.upsert
+        write = self.dx.delete if claim.method == DELETE else self.dx.upsert
         write(claim.body, lambda: True)
 
     def end(self, ending: list[Scenario]) -> None:
@@ -95,7 +98,7 @@ class Play:
         dead = [claim.lease for _, claim, _, end in calls if end not in ("confirmed", "refused")]
         with self.engine.begin() as connection:
             if dead:
-                deliveries.free(connection, dead)
+                claims.free(connection, dead)
         for scenario, claim, number, end in calls:
             scenario.open = None
             if end in _FROZEN_FOR:
@@ -118,9 +121,15 @@ class Play:
     def settle(self, answered: list[tuple[Claim, Outcome]]) -> None:
         """Settle answers in one transaction."""
         with self.engine.begin() as connection:
-            for claim, outcome in answered:
-                call = Call(claim, outcome.answer, self.now, 5)
-                deliveries.settle(connection, call, Sender(), self.random, self.now)
+            for start in range(0, len(answered), _PORTION):
+                portion = answered[start : start + _PORTION]
+                settlement = self._settlement(connection, [claim for claim, _ in portion])
+                for claim, outcome in portion:
+                    settlement.record(Call(claim, outcome.answer, self.now, 5), Sender())
+                settlement.write()
+
+    def _settlement(self, connection: Connection, claims: Sequence[Claim] = ()) -> Settlement:
+        return Settlement(connection, claims, self.random, self.now)
 
     def settle_late(self, answered: list[tuple[Claim, Outcome]]) -> None:
         """Settle answers to claims that were lost."""
@@ -141,7 +150,9 @@ class Play:
         refused = [number for number, each in self.by_id.items() if "refused" in each.calls]
         with self.engine.begin() as connection:
             for start in range(0, len(refused), _PORTION):
-                deliveries.unpark(connection, refused[start : start + _PORTION])
+                settlement = self._settlement(connection)
+                settlement.unpark(refused[start : start + _PORTION])
+                settlement.write()
 
     def wrong(self) -> list[Scenario]:
         """Return the histories that did not end with their newest document in DX."""

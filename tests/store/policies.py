@@ -21,7 +21,7 @@ from app.plan import Plan, Planner
 from app.policy import Policy
 from app.renew import Renewal
 from app.sources import Source, default_sources
-from app.store import deliveries, events, incidents, policies, tables
+from app.store import claims, events, incidents, policies, tables
 from tests.histories import history
 from tests.histories.values import OPSGENIE_SERVICE_IDS, PAGERDUTY_SERVICES
 from tests.store.dx import (
@@ -259,6 +259,7 @@ class Life:
             self.renewal.page,
             self.deliverer.claim,
             self.deliverer.settle,
+            self.deliverer.turn,
             self.deliver_some,
             lambda: self.world.time.pass_by(random.choice((1, 60, 3600))),
         ]
@@ -317,7 +318,7 @@ class Life:
         with self.world.engine.begin() as connection:
             in_force = policies.in_force(connection) or ""
             waits = incidents.counts(connection)["due"] + events.counts(connection)["unfolded"]
-            return bool(waits or incidents.stale(connection, in_force, 1) or deliveries.leases(connection))
+            return bool(waits or incidents.stale(connection, in_force, 1) or claims.leases(connection))
 
     def held(self) -> Held:
         """Return what DX holds, by reference, as it shows it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from app.document import Document
-from app.store.deliveries import Claim
+from app.store.claims import Claim
 from tests.store.dx import CONFIRMED, REFUSED, TIMEOUT, TIMEOUT_APPLIED, TIMEOUT_LATE, FakeDX, Outcome
 
 ENDS: dict[str, Outcome | None] = {

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from app.store import deliveries, tables
+from app.store import claims, deliveries, tables
 from mappers.fields import SECOND
 from tests.store.dx import CONFIRMED, STUCK, TIMEOUT, UNREACHABLE
 from tests.store.threads import at_once
@@ -88,8 +88,8 @@ def test_the_oldest_due_incidents_come_first(world):
     """Incidents are claimed in the order in which they became due, as far as there is room."""
     for number in range(6):
         world.want(f"Q{number}")
-    claims = world.deliverer(concurrency=4).claim()
-    assert [claim.document.count(f"Q{n}") for n, claim in enumerate(claims)] == [1, 1, 1, 1]
+    claimed = world.deliverer(concurrency=4).claim()
+    assert [claim.document.count(f"Q{n}") for n, claim in enumerate(claimed)] == [1, 1, 1, 1]
 
 
 def test_a_full_deliverer_claims_nothing(world):
@@ -135,10 +135,10 @@ def test_deliverers_at_once_share_without_overlap(engine, world):
         found = []
         while True:
             with engine.begin() as connection:
-                claims = deliveries.claim(connection, 3, URL, world.time.wall, probe=False)
-            if not claims:
+                claimed = claims.claim(connection, 3, URL, world.time.wall, probe=False)
+            if not claimed:
                 return found
-            found += [each.incident_id for each in claims]
+            found += [each.incident_id for each in claimed]
 
     claimed = [each for found in at_once(4, claim) for each in found]
     assert len(claimed) == len(set(claimed)) == 40

@@ -4,9 +4,10 @@ from threading import Event
 
 from sqlalchemy import text, update
 
-from app.store import deliveries, incidents, tables
+from app.store import incidents, tables
 from mappers import MAPPERS
 from mappers import pagerduty as pagerduty_mapper
+from tests.harness import wait_until
 from tests.store.dx import BUSY, CONFIRMED, REFUSED, REFUSED_METADATA, TIMEOUT
 from tests.store.test_sender import calls_for_a_bad_incident, want
 from tests.store.threads import at_once
@@ -133,35 +134,25 @@ def is_blocked(engine):
         return connection.execute(waiting).scalar_one() > 0
 
 
-def test_settling_and_folding_at_once_do_not_deadlock(postgres_engine, world_of, monkeypatch):
-    """A settle of two answers and a fold of the same two incidents both come through, whatever their order."""
-    world = world_of(postgres_engine)
+def test_settling_and_folding_at_once_do_not_deadlock(postgres_engine, world_of):
+    """A settle of two answers and a fold of the same two incidents both come through: they lock in one order."""
+    world, held = world_of(postgres_engine), Event()
+    world.want("B2")  # stored in another order than that of the keys
     world.want("A1")
-    world.want("B2")
     deliverer = world.deliverer()
     deliverer.claim()
-    deliverer.call(CONFIRMED, 1)
-    deliverer.call(CONFIRMED, 0)
-    lock, settling = deliveries._locked, Event()
-
-    def lock_slowly(connection, claim):
-        row = lock(connection, claim)
-        first = not settling.is_set()
-        settling.set()
-        for _ in range(2000 if first else 0):
-            if is_blocked(postgres_engine):
-                break
-        return row
-
-    monkeypatch.setattr(deliveries, "_locked", lock_slowly)
+    deliverer.call()
 
     def work(number):
         if number:
+            held.wait(10)
             deliverer.settle()
             return
-        settling.wait(10)
         with postgres_engine.begin() as connection:
-            incidents.lock(connection, [("pagerduty", "A1"), ("pagerduty", "B2")], START)
+            incidents.lock(connection, [("pagerduty", "A1")], START)
+            held.set()
+            wait_until(lambda: is_blocked(postgres_engine), 10, "the settlement waits")
+            incidents.lock(connection, [("pagerduty", "B2")], START)
 
     at_once(2, work)
     assert world.row("A1").due_at is None

@@ -96,6 +96,12 @@ class Fleet(RuleBasedStateMachine):
     def claim(self, number):
         self.fleet[number].claim()
 
+    @rule(number=deliverers)
+    def turn(self, number):
+        """A turn of the pipeline: settle and claim in one transaction."""
+        self.thaw(number)
+        self.fleet[number].turn()
+
     @rule(number=deliverers, choice=st.integers(0, 3), outcome=st.sampled_from(OUTCOMES))
     def call(self, number, choice, outcome):
         """One of the calls that a deliverer holds is made; its answer waits to be settled."""

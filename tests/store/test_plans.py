@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Callable
+from random import Random
 
 import orjson
 import pytest
 from sqlalchemy import event, text, update
 
 from app.retry import Sender
-from app.store import browse, deliveries, events, incidents, tables
+from app.store import browse, claims, events, incidents, settlement, tables
 from app.store.browse import Selection
-from app.store.deliveries import Call
+from app.store.settlement import Call, Settlement
 from tests.store.dx import CONFIRMED
 from tests.store.world import START, URL, World, pagerduty
 
@@ -79,13 +80,15 @@ def full_scans(found: list[str]) -> list[str]:
 
 
 def settle_one(connection):
-    claim = deliveries.claim(connection, 1, URL, START, probe=False)[0]
-    deliveries.settle(connection, Call(claim, CONFIRMED.answer, START, 1), Sender(), None, START)
+    claim = claims.claim(connection, 1, URL, START, probe=False)[0]
+    answers = Settlement(connection, [claim], Random(0), START)
+    answers.record(Call(claim, CONFIRMED.answer, START, 1), Sender())
+    answers.write()
 
 
 def awaited(connection):
-    claims = deliveries.claim(connection, 2, URL, START, probe=False)
-    deliveries.awaited(connection, [Call(each, CONFIRMED.answer, START, 1) for each in claims])
+    claimed = claims.claim(connection, 2, URL, START, probe=False)
+    settlement.awaited(connection, [Call(each, CONFIRMED.answer, START, 1) for each in claimed])
 
 
 ID = "incidents_pkey|USING INTEGER PRIMARY KEY"
@@ -99,12 +102,12 @@ STATEMENTS = {
     "awaited": (awaited, "ix_events_incident_id"),
     "unfolded": (lambda c: events.unfolded(c, 100), "ix_events_unfolded"),
     "unfolded, locked": (lambda c: events.unfolded(c, 100, lock=True), "ix_events_unfolded"),
-    "is due": (lambda c: deliveries.is_due(c, START + 1), "ix_incidents_due"),
-    "nothing due": (lambda c: deliveries.is_due(c, -1), "ix_incidents_due"),
-    "claim": (lambda c: deliveries.claim(c, 4, URL, START, probe=False), "ix_incidents_due"),
-    "probe": (lambda c: deliveries.claim(c, 1, URL, START, probe=True), "ix_incidents_due"),
-    "leases": (deliveries.leases, "ix_incidents_lease"),
-    "free": (lambda c: deliveries.free(c, ["a", "b"]), "ix_incidents_lease"),
+    "is due": (lambda c: claims.is_due(c, START + 1), "ix_incidents_due"),
+    "nothing due": (lambda c: claims.is_due(c, -1), "ix_incidents_due"),
+    "claim": (lambda c: claims.claim(c, 4, URL, START, probe=False), "ix_incidents_due"),
+    "probe": (lambda c: claims.claim(c, 1, URL, START, probe=True), "ix_incidents_due"),
+    "leases": (claims.leases, "ix_incidents_lease"),
+    "free": (lambda c: claims.free(c, ["a", "b"]), "ix_incidents_lease"),
     "settle, suspects": (settle_one, "ix_incidents_suspect"),
     "lock": (
         lambda c: incidents.lock(c, [("pagerduty", "Q1"), ("pagerduty", "Q2")], START),
@@ -140,10 +143,10 @@ def test_a_hot_statement_uses_its_index(planned, name):
 
 
 def test_locking_for_a_settle_reads_no_table(planned):
-    """Settling locks the answered incidents and the suspects, found by index; SQLite needs no lock."""
-    claims = planned.deliverer().claim()
-    assert len(claims) == 4
-    assert full_scans(plans(planned, lambda c: deliveries.lock_for_settling(c, claims))) == []
+    """Settling reads and locks the answered incidents and the suspects, found by index."""
+    claimed = planned.deliverer().claim()
+    assert len(claimed) == 4
+    assert full_scans(plans(planned, lambda c: Settlement(c, claimed, Random(0), START))) == []
 
 
 def test_a_page_of_incidents_is_read_alone(planned):

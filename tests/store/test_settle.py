@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from app.store import deliveries, tables
+from app.store import deliveries, settlement, tables
 from tests.store.dx import (
     BUSY,
     BUSY_APPLIED,
@@ -235,7 +235,7 @@ def test_answers_that_could_not_be_settled_are_settled_later(world, engine, monk
     deliverer.claim()
     deliverer.call()
     with monkeypatch.context() as broken:
-        broken.setattr(deliveries, "insert", None)
+        broken.setattr(settlement, "insert", None)
         with pytest.raises(TypeError):
             deliverer.settle()
     assert [marks(world, name)[2] for name in ("Q1", "Q2")] == [True, True]

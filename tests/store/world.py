@@ -19,7 +19,7 @@ from app.retry import Sender
 from app.secret import Secret
 from app.sources import default_sources
 from app.store import codec, deliveries, events, incidents, sender, tables
-from app.store.deliveries import Claim
+from app.store.claims import Claim
 from app.store.incidents import Held, Renewed
 from mappers.fields import SECOND
 from tests.store.dx import CONFIRMED, FakeDX, Outcome
@@ -110,9 +110,9 @@ class Stepped(Deliverer):
         return [each.claim for each in self.pool.waiting]
 
     def claim(self) -> list[Claim]:
-        """Claim what is due; return the new claims."""
+        """Claim what is due and settle nothing; return the new claims."""
         before = len(self.pool.waiting)
-        self._claim()
+        self._transact(self._room())
         return self.begun[before:]
 
     def call(self, outcome: Outcome = CONFIRMED, number: int | None = None) -> None:
