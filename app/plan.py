@@ -42,10 +42,12 @@ class Change:
 
 @dataclass(slots=True)
 class Plan:
-    """All changes, by incident, and the incidents whose events cannot be mapped again."""
+    """All changes, by incident; `kept` are the incidents whose events cannot be mapped again, and why."""
 
     changes: dict[Key, Change] = field(default_factory=dict)
     kept: dict[Key, str] = field(default_factory=dict)
+    sticky: set[Key] = field(default_factory=set)
+    """Those that the policy excludes, and that stay in DX since it does not retract them."""
     unchanged: int = 0
 
     def totals(self) -> dict[str, int]:
@@ -116,6 +118,9 @@ def change(key: Key, stored: Stored | None, wanted: Wanted | None) -> Change | N
 
 def _put(plan: Plan, key: Key, stored: Stored | None, wanted: Wanted | None) -> None:
     plan.changes.pop(key, None)
+    plan.sticky.discard(key)
+    if wanted and wanted.kept:
+        plan.sticky.add(key)
     found = change(key, stored, wanted)
     if found is None:
         plan.unchanged += 1

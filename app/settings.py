@@ -54,6 +54,10 @@ class Settings:
     dx_web_api_url: str
     sentry_dsn: Secret | None
     trusted_proxies: int
+    variables: Mapping[str, object] = field(repr=False, compare=False)
+    """Every variable that was asked for, with its value, or the default."""
+    given: frozenset[str] = field(repr=False, compare=False)
+    """The names of all variables that are set, whoever reads them."""
 
     def secrets(self) -> list[str]:
         """Return every secret in these settings, for what has to keep them out of a text."""
@@ -91,16 +95,23 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        self.values: dict[str, object] = {}
         self._layers = (os.environ, self._dotenv())
 
     def __call__(self, name: str, check: Callable[[str], T], default: T) -> T:
         """Return the checked value; an empty variable counts as not set."""
+        value = default
         try:
-            text = self._text(name)
-            return check(text.strip()) if text else default
+            if text := self._text(name):
+                value = check(text.strip())
         except ValueError as error:
             self.problems += {f"{name}: {error}"}.difference(self.problems)  # two sources may share it
-            return default
+        self.values[name] = value
+        return value
+
+    def given(self) -> frozenset[str]:
+        """Return the names of the variables that are set."""
+        return frozenset(name for layer in self._layers for name, value in layer.items() if value)
 
     def _text(self, name: str) -> str:
         for layer in self._layers:
@@ -152,6 +163,8 @@ def _settings(read: _Reader) -> Settings:
         sentry_dsn=read("SENTRY_DSN", _dsn, None),
         # Heroku's router is the one way to a dyno
         trusted_proxies=read("TRUSTED_PROXIES", _whole(0, 9), 1 if os.environ.get("DYNO") else 0),
+        variables=read.values,
+        given=read.given(),
     )
 
 

@@ -9,10 +9,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import factory, pipeline, sentry, tracing
+from app.cli.check_dx import ask, tell_sender
+from app.cli.check_names import misspelt
 from app.cli.check_vendors import vendors
+from app.cli.common import note
 from app.cli.doubles import doubles
 from app.config import digest
-from app.dx import DX
 from app.logs import configure
 from app.settings import DEFAULT_CONFIG, Settings, read_settings
 from app.store import deliveries, policies
@@ -32,13 +34,9 @@ def command() -> None:
         click.echo(f"problem: {problem}")
     if not problems:
         click.echo("Everything that can be checked from here is in place.")
-    for each in [*doubles(settings), *sentry.problems(settings), *tracing.problems()]:
-        _note(each)
+    for each in [*misspelt(settings), *doubles(settings), *sentry.problems(settings), *tracing.problems()]:
+        note(each)
     sys.exit(bool(problems))
-
-
-def _note(text: str) -> None:
-    click.echo(f"note: {text}", err=True)
 
 
 def _is_wrong(wrong: list[str], *variables: str) -> bool:
@@ -75,6 +73,7 @@ def _database(settings: Settings, wrong: list[str]) -> Iterator[str]:
         else:
             _tell_destination(engine, settings.dx_base_url)
             _tell_policy(engine, settings)
+            tell_sender(engine)
     except SQLAlchemyError as error:
         yield f"the database does not answer ({cause(error)}): {remedy(error)}"
     if path is None:
@@ -86,7 +85,7 @@ def _tell_destination(engine: Engine, base_url: str | None) -> None:
     with reading(engine).begin() as connection:
         others = deliveries.elsewhere(connection, base_url) if base_url else 0
     if others:
-        _note(
+        note(
             f"{others} incidents were delivered to another DX_BASE_URL; what changes from now on goes to "
             f"{base_url}, the rest with `dx-bridge redeliver --all`"
         )
@@ -96,7 +95,7 @@ def _tell_policy(engine: Engine, settings: Settings) -> None:
     with reading(engine).begin() as connection:
         in_force = policies.in_force(connection)
     if in_force not in (None, digest(settings.policy)):
-        _note(
+        note(
             "bridge.toml differs from the policy in force, which goes on to decide: "
             "`dx-bridge plan` shows what would change, `dx-bridge apply` changes it"
         )
@@ -109,18 +108,4 @@ def _dx(settings: Settings, wrong: list[str]) -> Iterator[str]:
     if token is None and not _is_wrong(wrong, "DX_API_TOKEN"):
         yield "nothing can be delivered: set DX_API_TOKEN to an organization token for the Data Cloud API"
     if url and token:
-        yield from _ask_dx(DX(url, token, settings.dx_timeout))
-
-
-def _ask_dx(dx: DX) -> Iterator[str]:
-    answer = dx.check_token()
-    if answer.meaning == "unauthorised":
-        yield f"DX refuses the token ({answer.code}): set DX_API_TOKEN to a valid organization token"
-    elif answer.meaning == "not_now" and answer.status in (None, 408, 429, 500, 502, 503, 504):
-        yield f"DX does not answer ({answer.code} {answer.words}): check DX_BASE_URL and the network, try again"
-    elif answer.meaning == "not_now":
-        yield f"DX_BASE_URL answers {answer.status}, but not with DX's JSON: does it lead to your DX instance?"
-    elif answer.meaning == "refused":
-        _note(f"DX answered `{answer.code}` to a harmless question; the token could not be verified")
-    else:
-        click.echo("DX: the token is accepted for reading; writing shows with the first incident")
+        yield from ask(url, token, settings.dx_timeout)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import click
 
+from app.cli.common import note
 from app.reconcile import meant
 from app.settings import Settings
 from app.vendors.readers import reader
@@ -18,8 +19,8 @@ def vendors(settings: Settings) -> Iterator[str]:
     for source in meant(settings):
         if found := reader(source, settings.policy, stop=at_once):
             told = list(_told(found))
-            for note in (each for each in told if isinstance(each, Note)):
-                click.echo(f"note: source {source.name}: {note}", err=True)
+            for each in (each for each in told if isinstance(each, Note)):
+                note(f"source {source.name}: {each}")
             problems = [each for each in told if not isinstance(each, Note)]
             yield from (f"source {source.name}: {problem}" for problem in problems)
             if not problems:

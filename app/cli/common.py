@@ -95,6 +95,11 @@ def current_or_exit(settings: Settings) -> Engine:
     return engine
 
 
+def note(text: str) -> None:
+    """Print what a person has to judge, on standard error."""
+    click.echo(f"note: {text}", err=True)
+
+
 def fail(message: str) -> NoReturn:
     """Print a message for people and exit 1."""
     click.echo(message, err=True)

@@ -11,6 +11,7 @@ from mappers.fields import Instant
 from mappers.observation import Nanoseconds
 
 _BOM = b"\xef\xbb\xbf"
+_EXAMPLE = "Write it as 2026-01-01T00:00:00Z."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,13 @@ def bodies(name: str, data: bytes) -> Iterator[Text]:
 
 
 def instant(text: str, option: str) -> Nanoseconds:
-    """Read a moment given on the command line; raise BadParameter for anything else."""
+    """Read a moment given on the command line; raise BadParameter with an example for anything else."""
     try:
         moment: Nanoseconds | None = Instant().deserialize(text)
     except ValidationError as error:
-        raise click.BadParameter(str(error.messages[0]), param_hint=option) from None
+        raise click.BadParameter(f"{error.messages[0]} {_EXAMPLE}", param_hint=option) from None
     if moment is None:
-        raise click.BadParameter("names no moment.", param_hint=option)
+        raise click.BadParameter(f"names no moment. {_EXAMPLE}", param_hint=option)
     return moment
 
 

@@ -88,6 +88,7 @@ def _as_json(plan: Plan, refused: list[str], *, in_force: bool) -> dict[str, Any
         "changes": changes,
         "totals": plan.totals(),
         "not_refoldable": kept,
+        "excluded_and_kept": len(plan.sticky),
         "refused": refused,
         "policy_in_force": in_force,
     }
@@ -101,6 +102,11 @@ def _print(plan: Plan, refused: list[str]) -> None:
         f"{totals['add']} would be added to DX, {totals['update']} changed, {totals['remove']} taken out; "
         f"{totals['unchanged']} stay as they are."
     )
+    if plan.sticky:
+        click.echo(
+            f"Kept in DX although this policy excludes them: {len(plan.sticky)}; "
+            'retract = ["excluded"] in [incidents] would take them out.'
+        )
     if plan.kept:
         few = ", ".join(plain(vendor_id) for _, vendor_id in list(plan.kept)[:_FEW])
         more = " …" if len(plan.kept) > _FEW else ""

@@ -11,8 +11,8 @@ from app.secret import Secret
 from app.settings import Settings
 from app.sources import Source
 from app.urls import base_url
-from app.vendors import pagerduty
-from app.vendors.client import Access, Client, NotNowError
+from app.vendors.client import Client, NotNowError
+from app.vendors.readers import client_of
 from app.vendors.reading import VendorError
 from app.vendors.subscriptions import EVENTS, PATH, Subscription, explained, leading_to
 
@@ -72,8 +72,7 @@ def _client(source: Source) -> Client:
         )
     at_once = threading.Event()
     at_once.set()
-    access = Access("PagerDuty", source.api, "Token token={}", pagerduty.ACCEPT)
-    return Client(access, pagerduty.wait, stop=at_once)
+    return client_of(source, source.api, stop=at_once)
 
 
 def _create(client: Client, source: Source, url: str, description: str) -> None:

@@ -15,7 +15,10 @@ _REMEDIES = (
     ),
     (("database is locked", "lock timeout"), "another program holds the database; end it, or wait"),
     (_DAMAGE, _RECOVERY),
-    (("unable to open",), "check the path in DATABASE_URL and the rights on its folder"),
+    (
+        ("unable to open",),
+        "check the path in DATABASE_URL, and that this user may write the file and its folder",
+    ),
     (("no such table", "does not exist", "no such column"), "run `dx-bridge db upgrade`"),
     (("password authentication", "authentication failed"), "check user and password in DATABASE_URL"),
     (("too many connections", "remaining connection slots"), "allow more connections or run fewer processes"),

@@ -50,10 +50,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where a vendor's API is, and how it is asked; `name` and `variable` are for messages."""
+    """Where a vendor's API is, and how it is asked; `name` and `set_by` are for messages."""
 
     name: str
     api: Api
+    set_by: str
+    """What sets the API's address."""
     how: str = "Bearer {}"
     accept: str = "application/json"
 
@@ -91,7 +93,7 @@ class Client:
     ) -> None:
         self._access, self._wait, self._clock = access, wait, clock or Clock()
         self._stop = stop or threading.Event()
-        self._session = bounded_session(access.api.secret, access.how)
+        self._session = bounded_session(access.api.secret, access.api.url, access.how)
         self._session.headers["Accept"] = access.accept
         self._retrying = Retrying(
             retry=retry_if_exception_type(NotNowError),
@@ -192,7 +194,7 @@ class Client:
             refusal = ForbiddenError if status == 403 else VendorError
             return refusal(
                 f"{access.name} refuses the token ({status}{words}): set {access.api.variable} to one that may read "
-                f"this; another service region has another address than {access.api.url}"
+                f"this; another service region has another address than {access.api.url}: set {access.set_by}"
             )
         if status == 404:
             return NotFoundError(

@@ -85,6 +85,8 @@ def test_an_unknown_source_is_bad_usage(backfill, vendor):
         ((), "Missing option '--since'"),
         (("--since", "yesterday"), "--since"),
         (("--since", ""), "--since"),
+        (("--since", "2026-01-01"), "Write it as 2026-01-01T00:00:00Z."),
+        (("--since", "0"), "Write it as 2026-01-01T00:00:00Z."),
         (("--since", "2026-03-01T00:00:00Z", "--until", "soon"), "--until"),
         (("--since", "2026-04-01T00:00:00Z", "--until", "2026-03-01T00:00:00Z"), "not before the end"),
         (("--since", "2026-04-01T00:00:00Z", "--until", "2026-04-01T00:00:00Z"), "not before the end"),
@@ -129,6 +131,7 @@ def test_a_refused_token_is_told_without_being_shown(backfill, dry):
     assert result.exit_code == 1
     assert "PagerDuty refuses the token (401" in result.stderr
     assert "set PAGERDUTY_API_TOKEN to one that may read this" in result.stderr
+    assert ": set PAGERDUTY_API_URL" in result.stderr
     assert (wrong in result.output, "Traceback" in result.output) == (False, False)
 
 

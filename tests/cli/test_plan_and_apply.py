@@ -239,6 +239,7 @@ def test_json_has_before_and_after(bridge, folder):
     assert plan == {
         "totals": {"add": 0, "update": 1, "remove": 0, "unchanged": 0},
         "not_refoldable": [],
+        "excluded_and_kept": 0,
         "refused": [],
         "policy_in_force": False,
     }
@@ -381,10 +382,21 @@ def test_without_retract_dx_keeps_what_it_holds(bridge, folder, sandbox_url):
     receive(pagerduty())
     deliver(bridge, sandbox_url)
     write(folder, "[incidents]\ninclude = 'false'")
-    assert bridge("plan", DX_BASE_URL=sandbox_url).exit_code == 0
+    told = bridge("plan", DX_BASE_URL=sandbox_url)
+    assert (told.exit_code, 'excludes them: 1; retract = ["excluded"]' in told.stdout) == (0, True)
+    assert planned(bridge, DX_BASE_URL=sandbox_url)[1]["excluded_and_kept"] == 1
     bridge("apply", DX_BASE_URL=sandbox_url)
     deliver(bridge, sandbox_url)
     assert held_by_dx(sandbox_url).keys() == {"Q1"}
+
+
+@pytest.mark.parametrize("policy", ["include = 'true'", "include = 'false'\nretract = ['excluded']"])
+def test_what_no_policy_keeps_is_not_counted(bridge, folder, sandbox_url, policy):
+    """An incident that the policy includes, or takes out, is not told of as kept although excluded."""
+    receive(pagerduty())
+    deliver(bridge, sandbox_url)
+    write(folder, f"[incidents]\n{policy}")
+    assert "excludes them" not in bridge("plan", DX_BASE_URL=sandbox_url).stdout
 
 
 def test_applying_again_changes_nothing(bridge, folder):

@@ -83,6 +83,7 @@ def test_one_vendor_that_fails_does_not_keep_the_others_waiting(reconcile, vendo
     assert (result.exit_code, result.stdout) == (1, "pagerduty: 1 read, 1 different\n")
     assert "a-eu: PagerDuty refuses the token" in result.stderr
     assert "EU_TOKEN" in result.stderr
+    assert ": set api_url in [sources.a-eu]" in result.stderr
 
 
 @pytest.mark.parametrize(("hours", "read"), [("1", 1), ("1.9", 1), ("2.5", 0), ("0", 1)])

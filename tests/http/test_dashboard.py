@@ -7,16 +7,16 @@ from html import unescape
 
 import itsdangerous
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import Client, TestResponse
 
 from app.clock import Clock
 from app.fold import Folder
 from app.secret import Secret
-from app.store import tables
+from app.store import sender, tables
 from app.web.dashboard import signin
 from tests.harness import ADMIN_TOKEN
-from tests.http.web import Site, opsgenie, pagerduty
+from tests.http.web import Site, change, opsgenie, pagerduty
 
 HTML = "<script>alert(1)</script>\"'&amp;"
 """What a careless template would let through."""
@@ -378,6 +378,64 @@ def test_the_policy_in_force_is_told_from_the_file(environment, build, database,
         fold(site)
         sign_in(site.client)
         assert ("dx-bridge plan" in site.client.get("/configuration").text) is differs
+
+
+def settings_of(site: Site) -> dict[str, str]:
+    """Return the variables and values of the page Configuration."""
+    sign_in(site.client)
+    text = unescape(site.client.get("/configuration").text)
+    return dict(re.findall(r"<code>([A-Z_]+)</code></th><td>([^<]*)</td>", text))
+
+
+def test_every_variable_is_on_the_configuration_page(environment, build, database) -> None:
+    """Whatever variable is read is there with its value, or that it is not set; secrets as dots."""
+    given = {
+        "BRIDGE_ADMIN_TOKEN": ADMIN_TOKEN,
+        "OPSGENIE_APP_URL": "https://acme.app.eu.opsgenie.com",
+        "JSM_SITE_URL": "https://acme.atlassian.net",
+        "JSM_EMAIL": "bridge@example.com",
+        "JSM_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
+        "JSM_API_TOKEN": "jsm-api-token-0123456789",
+        "ALLOW_EPHEMERAL": "1",
+    }
+    for name, value in given.items():
+        environment.setenv(name, value)
+    site = build()
+    shown = settings_of(site)
+    assert shown.keys() == site.app.extensions["settings"].variables.keys()
+    masked = {"BRIDGE_ADMIN_TOKEN": "•••", "JSM_API_TOKEN": "•••"}
+    assert given | masked == {name: shown[name] for name in given}
+    assert (shown["BRIDGE_CONFIG"], shown["PORT"], shown["START_PAUSED"]) == ("not set", "not set", "0")
+
+
+def test_an_address_of_bridge_toml_is_beside_its_token(environment, build, database, tmp_path) -> None:
+    """The API's address of a further source, which no variable holds, is told with its token."""
+    environment.setenv("BRIDGE_ADMIN_TOKEN", ADMIN_TOKEN)
+    environment.setenv("EU_TOKEN", "eu-api-token-0123456789")
+    (tmp_path / "bridge.toml").write_text(
+        "[sources.eu]\nvendor = 'pagerduty'\nsecrets_env = 'EU_SECRETS'\napi_token_env = 'EU_TOKEN'\n"
+        "api_url = 'https://api.eu.example.com'\nreference_prefix = 'eu-'\n",
+        "utf-8",
+    )
+    shown = settings_of(build())
+    assert (shown["EU_TOKEN"], shown["EU_SECRETS"]) == ("••• at https://api.eu.example.com", "not set")
+
+
+@pytest.mark.parametrize(("days", "level"), [(6, "warn"), (8, "good")])
+def test_an_old_event_that_could_not_be_read_is_told_in_green(
+    guarded: Site, inside: Client, days: int, level: str
+) -> None:
+    """For a week the overview is amber for an unreadable event; then it is green, and still names and links it."""
+    at = Clock().wall() - days * 86_400 * 10**9
+    change(guarded.path, "UPDATE events SET received_at = ? WHERE outcome = 'unmappable'", at)
+    with guarded.app.extensions["engine"].begin() as connection:
+        sender.beat(connection, "pipeline", Clock().wall())
+        connection.execute(update(tables.incidents).values(due_at=None))
+    text = inside.get("/").text
+    assert f'<p class="verdict {level}" role="status">' in text
+    assert "could not be read; everything else is delivered." in text
+    assert '<a href="/unmappable">What could not be read</a>' in text
+    assert ('<div class="warn"><dt>Unmappable' in text) is (level == "warn")
 
 
 def _next(page: TestResponse) -> str:

@@ -8,8 +8,9 @@ from app.web.dashboard.verdict import Facts, verdict
 from mappers.fields import SECOND
 
 NOW = 1_772_366_400 * SECOND
-WELL = Facts("running", "running", "", 0, 0, 0, None, 2, events=True, now=NOW)
+WELL = Facts("running", "running", "", 0, 0, 0, None, None, 2, events=True, now=NOW)
 MINUTES = 60 * SECOND
+WEEK = 7 * 86_400 * SECOND
 
 
 @pytest.mark.parametrize(
@@ -20,11 +21,28 @@ MINUTES = 60 * SECOND
         ({"due": 7}, "good", "Everything is all right; 7 are on the way to DX.", ""),
         ({"events": False}, "good", "Everything is ready; no webhook has arrived yet.", "setup"),
         ({"sources": 0, "events": False}, "warn", "No source is set up yet.", "setup"),
-        ({"problems": 1}, "warn", "One event could not be read; everything else is delivered.", "unmappable"),
         (
-            {"problems": 3, "due": 1},
+            {"problems": 1, "latest_problem": NOW},
+            "warn",
+            "One event could not be read; everything else is delivered.",
+            "unmappable",
+        ),
+        (
+            {"problems": 3, "latest_problem": NOW - WEEK + SECOND, "due": 1},
             "warn",
             "3 events could not be read; everything else is on its way.",
+            "unmappable",
+        ),
+        (
+            {"problems": 3, "latest_problem": NOW - WEEK},
+            "good",
+            "3 events of more than a week ago could not be read; everything else is delivered.",
+            "unmappable",
+        ),
+        (
+            {"problems": 1, "latest_problem": NOW - 2 * WEEK, "due": 1},
+            "good",
+            "One event of more than a week ago could not be read; everything else is on its way.",
             "unmappable",
         ),
         ({"parked": 1}, "warn", "DX refuses one incident; everything else is delivered.", "parked"),
@@ -82,10 +100,10 @@ def test_the_gravest_is_said_first() -> None:
         {"sender": "running"},
         {"oldest_due": None, "due": 0},
         {"parked": 0},
-        {"problems": 0},
+        {"latest_problem": NOW - WEEK},
         {"sources": 1},
     ]
-    facts = Facts("stopped", "held", "why", 1, 1, 1, NOW - 10 * MINUTES, 0, events=True, now=NOW)
+    facts = Facts("stopped", "held", "why", 1, 1, 1, NOW, NOW - 10 * MINUTES, 0, events=True, now=NOW)
     for sentence, repair in zip(said, repairs, strict=True):
         assert sentence in verdict(facts).sentence
         facts = replace(facts, **repair)

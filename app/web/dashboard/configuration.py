@@ -1,40 +1,26 @@
 """The settings as a page may show them: secrets as dots."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import fields
-
 from sqlalchemy import make_url
 
 from app.secret import Secret
 from app.settings import Settings
-from app.sources import Source
-
-_VARIABLES = {"admin_token": "BRIDGE_ADMIN_TOKEN", "sentry_dsn": "SENTRY_DSN"}
-_ELSEWHERE = ("sources", "policy", "database_url")
 
 
 def settings_shown(settings: Settings) -> list[tuple[str, str]]:
     """Return each setting's variable and what it is."""
-    plain = (
-        (field.name, getattr(settings, field.name))
-        for field in fields(settings)
-        if field.name not in _ELSEWHERE
-    )
-    shown = [(_VARIABLES.get(name, name.upper()), _shown(value)) for name, value in plain]
-    database = make_url(settings.database_url).render_as_string(hide_password=True)
-    return sorted({*shown, ("DATABASE_URL", database), *_secrets(settings.sources.values())})
-
-
-def _secrets(sources: Iterable[Source]) -> Iterator[tuple[str, str]]:
-    for source in sources:
-        yield source.secrets_env, ", ".join("•••" for _ in source.secrets) or "not set"
-        if source.api_env:
-            yield source.api_env, f"••• at {source.api.url}" if source.api else "not set"
+    shown = {name: _shown(value) for name, value in settings.variables.items()}
+    shown["DATABASE_URL"] = make_url(settings.database_url).render_as_string(hide_password=True)
+    for source in settings.sources.values():
+        if source.api and source.api_url:  # of bridge.toml, so no variable tells it
+            shown[source.api.variable] = f"••• at {source.api.url}"
+    return sorted(shown.items())
 
 
 def _shown(value: object) -> str:
-    if value is None:
+    if value is None or value == ():
         return "not set"
+    if isinstance(value, tuple):  # of secrets
+        return ", ".join(map(_shown, value))
     if isinstance(value, Secret):
         return "•••"
-    return {True: "1", False: "0"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    return str(int(value)) if isinstance(value, bool) else str(value)

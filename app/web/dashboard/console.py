@@ -124,6 +124,7 @@ class Console:
     def _facts(self, connection: Connection, any_events: bool) -> Facts:
         state, reason = sender.load(connection, self.now).shown(can_deliver=self.settings.can_deliver)
         counted = browse.waiting(connection)
+        unread = browse.problems(connection, 1)
         return Facts(
             pipeline=self._health.pipeline()[0],
             sender=state,
@@ -131,6 +132,7 @@ class Console:
             due=counted["due"],
             parked=counted["parked"],
             problems=counted["problems"],
+            latest_problem=unread[0].received_at if unread else None,
             oldest_due=incidents.oldest_due(connection),
             sources=len(self.used),
             events=any_events,

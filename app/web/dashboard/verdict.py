@@ -6,6 +6,7 @@ from mappers.fields import SECOND
 from mappers.observation import Nanoseconds
 
 _LATE = 300 * SECOND
+_NEWS = 7 * 86_400 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,16 @@ class Facts:
     due: int
     parked: int
     problems: int
+    latest_problem: Nanoseconds | None
     oldest_due: Nanoseconds | None
     sources: int
     events: bool
     now: Nanoseconds
+
+    @property
+    def has_new_problems(self) -> bool:
+        """Whether an event of the last week could not be read: an older one has been seen, and may stay for months."""
+        return self.latest_problem is not None and self.now - self.latest_problem < _NEWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +65,11 @@ def _incidents(facts: Facts) -> Verdict | None:
     if facts.oldest_due is not None and facts.now - facts.oldest_due > _LATE:
         minutes = (facts.now - facts.oldest_due) // (60 * SECOND)
         return Verdict("warn", f"DX is {minutes} minutes behind: {_count(facts.due)}.", "incidents?state=due")
-    others = "is on its way" if facts.due else "is delivered"
     if facts.parked:
         said = "DX refuses one incident" if facts.parked == 1 else f"DX refuses {facts.parked} incidents"
-        return Verdict("warn", f"{said}; everything else {others}.", "parked")
-    if facts.problems:
-        said = "One event" if facts.problems == 1 else f"{facts.problems} events"
-        return Verdict("warn", f"{said} could not be read; everything else {others}.", "unmappable")
+        return Verdict("warn", f"{said}; {_others(facts)}.", "parked")
+    if facts.has_new_problems:
+        return Verdict("warn", f"{_events(facts)} could not be read; {_others(facts)}.", "unmappable")
     return None
 
 
@@ -73,12 +78,23 @@ def _quiet(facts: Facts) -> Verdict:
         return Verdict("warn", "No source is set up yet.", "setup")
     if not facts.events:
         return Verdict("good", "Everything is ready; no webhook has arrived yet.", "setup")
+    if facts.problems:
+        said = f"{_events(facts)} of more than a week ago could not be read; {_others(facts)}."
+        return Verdict("good", said, "unmappable")
     if facts.due:
         return Verdict(
             "good",
             f"Everything is all right; {'one is' if facts.due == 1 else f'{facts.due} are'} on the way to DX.",
         )
     return Verdict("good", "Everything is all right: DX knows all that we know.")
+
+
+def _events(facts: Facts) -> str:
+    return "One event" if facts.problems == 1 else f"{facts.problems} events"
+
+
+def _others(facts: Facts) -> str:
+    return f"everything else {'is on its way' if facts.due else 'is delivered'}"
 
 
 def _count(due: int) -> str:
