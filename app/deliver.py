@@ -1,26 +1,19 @@
-"""Incidents to DX: claim what is due, call DX from a few threads, settle the answers.
+"""Incidents to DX: claim what is due, have DX called, settle the answers.
 
-Only the pipeline's own thread touches the database; the threads of the pool do nothing but HTTP.
+Only the pipeline's own thread touches the database; `app.calling` has the threads that do nothing but HTTP.
 """
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
-from queue import Empty, SimpleQueue
 from random import Random
-from threading import Event, local
-from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import Connection, Engine
 
-from app import metrics, retry, tracing
-from app.answers import Answer
+from app import metrics, retry
+from app.calling import Callers, Destination, Slot
 from app.clock import Clock
-from app.document import DELETE
-from app.dx import DX, LeaseLostError
-from app.secret import Secret
 from app.store import claims, sender
 from app.store.claims import Claim
 from app.store.engine import reading
@@ -29,33 +22,11 @@ from mappers.fields import SECOND
 
 log = structlog.get_logger()
 
-UNKNOWN = Answer("not_now", "failed", "the call ended in an unforeseen error", unfinished=True)
-
 _REMEDIES = {
     "running": "nothing: incidents reach DX",
     "probing": "nothing: one call at a time finds out when DX is back; look at DX's status if it lasts",
     "held": "repair what `reason` names (invalid_auth: DX_API_TOKEN) and restart; docs/operations.md",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where to deliver, and how; times in seconds."""
-
-    base_url: str
-    token: Secret
-    timeout: float
-    outlive: float
-    concurrency: int
-    max_rps: float
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """When a call may begin: by the pace's clock, in nanoseconds, and so many seconds from now."""
-
-    at: int
-    delay: float
 
 
 class Deliverer:
@@ -70,14 +41,10 @@ class Deliverer:
         ring: Callable[[], object] = lambda: None,
     ) -> None:
         """Make one that calls `ring`, in any thread, when an answer can be settled."""
-        self._engine, self._to, self._clock, self._random, self._ring = engine, to, clock, random, ring
-        self._pool = ThreadPoolExecutor(to.concurrency, thread_name_prefix="deliver")
-        self._clients = local()
-        self._results: SimpleQueue[Call | Claim] = SimpleQueue()
+        self._engine, self._to, self._clock, self._random = engine, to, clock, random
+        self._reading, self._callers = reading(engine), Callers(to, clock, ring)
         self._answered: list[Call | Claim] = []
-        self._host = urlsplit(to.base_url).hostname
         self._in_flight = 0
-        self._stopping = Event()
         self._seen_leases: dict[str, float] = {}
 
     def turn(self) -> bool:
@@ -92,13 +59,13 @@ class Deliverer:
 
     def has_work(self) -> bool:
         """Whether anything is due, under way, or leased by somebody."""
-        with reading(self._engine).begin() as connection:
+        with self._reading.begin() as connection:
             due = claims.is_due(connection, self._clock.wall())
             return due or self._in_flight > 0 or bool(claims.leases(connection))
 
     def stop(self) -> None:
         """Begin no further call; those under way go on, and `settle` takes their answers."""
-        self._stopping.set()
+        self._callers.stop()
 
     def settle(self) -> bool:
         """Settle all answers at hand in one transaction."""
@@ -110,7 +77,7 @@ class Deliverer:
 
         A lease is a token of its own for each claim, so the watcher's steady clock alone tells its age.
         """
-        with reading(self._engine).begin() as connection:
+        with self._reading.begin() as connection:
             leases = claims.leases(connection)
         now = self._clock.steady()
         self._seen_leases = {lease: self._seen_leases.get(lease, now) for lease in leases}
@@ -122,7 +89,7 @@ class Deliverer:
                 claims.free(connection, dead)
 
     def _collect(self) -> None:
-        self._answered += _drain(self._results)  # kept until committed: the database may fail meanwhile
+        self._answered += self._callers.results()  # kept until committed: the database may fail meanwhile
 
     def _transact(self, room: int) -> bool:
         """Settle what was collected and claim into the room there is; return whether there was anything."""
@@ -132,21 +99,22 @@ class Deliverer:
         with self._engine.begin() as connection:
             row = sender.load(connection, self._clock.wall(), lock=True)  # before incidents, always
             state, brought = self._settle(connection, row.sender)
+            self._callers.is_open = state.state == "running" and not row.paused
             begin = self._claim(connection, replace(row, sender=state), room)
         metrics.settled(self._answered, brought, self._clock.wall())
         worked = bool(self._answered or begin)
         self._in_flight += len(begin) - len(self._answered)
         self._answered = []
         for claim, slot in begin:
-            self._pool.submit(self._call, claim, begun, slot)
+            self._callers.begin(claim, begun, slot)
         return worked
 
     def _room(self) -> int:
-        free = self._to.concurrency - self._in_flight + len(self._answered)
-        return 0 if self._stopping.is_set() else free
+        free = self._to.concurrency + self._to.ahead - self._in_flight + len(self._answered)
+        return 0 if self._callers.are_stopping else free
 
     def _is_due(self) -> bool:
-        with reading(self._engine).begin() as connection:
+        with self._reading.begin() as connection:
             return claims.is_due(connection, self._clock.wall())
 
     def _settle(self, connection: Connection, before: retry.Sender) -> tuple[retry.Sender, list[Awaited]]:
@@ -181,40 +149,6 @@ class Deliverer:
             sender.save(connection, replace(row.sender, next_probe_at=now + away))
         return list(zip(found, slots, strict=False))
 
-    def _call(self, claim: Claim, begun: float, slot: Slot) -> None:
-        """Make one call in a thread of the pool; its result, whatever happens, goes into the queue."""
-        answer: Answer | None = UNKNOWN
-        stopped = self._stopping.wait(slot.delay)
-        start = self._clock.steady()
-        try:
-            answer = None if stopped else self._exchange(claim, begun)
-        except LeaseLostError:
-            answer = None
-            log.warning("lease ran out before the call", **claim.told)
-        except Exception:  # a thread's outermost: the answer stays unknown, and the call is settled as such
-            log.exception("call to DX failed", **claim.told)
-        finally:
-            took = int((self._clock.steady() - start) * 1000)
-            self._results.put(claim if answer is None else Call(claim, answer, slot.at, took))
-            self._ring()
-
-    def _exchange(self, claim: Claim, begun: float) -> Answer:
-        def permit() -> bool:
-            return self._clock.steady() - begun < self._to.outlive
-
-        client = self._client()
-        send = client.delete if claim.method == DELETE else client.upsert
-        with tracing.span(claim.method, {**claim.told, "server.address": self._host}, kind="CLIENT") as tell:
-            answer = send(claim.body, permit)
-            tell({"http.response.status_code": answer.status, "meaning": answer.meaning})
-        return answer
-
-    def _client(self) -> DX:
-        if not hasattr(self._clients, "dx"):
-            self._clients.dx = DX(self._to.base_url, self._to.token, self._to.timeout)
-        client: DX = self._clients.dx
-        return client
-
 
 def _take_in(settlement: Settlement, before: retry.Sender, call: Call, now: int) -> retry.Sender:
     """Let an answer decide about its incident and the sender; return the sender's state after it."""
@@ -230,15 +164,6 @@ def _take_in(settlement: Settlement, before: retry.Sender, call: Call, now: int)
         settlement.unpark(after.refused)
     _report(call)
     return after
-
-
-def _drain(queue: SimpleQueue[Call | Claim]) -> list[Call | Claim]:
-    found = []
-    try:
-        while True:
-            found.append(queue.get_nowait())
-    except Empty:
-        return found
 
 
 def _confirmed(results: Iterable[Call | Claim]) -> list[Call]:

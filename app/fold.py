@@ -83,7 +83,7 @@ class Folder:
         policy: Policy = DEFAULT,
     ) -> None:
         self._engine, self._sources, self._destination, self._clock = engine, sources, destination, clock
-        self._in_force = InForce(policy)
+        self._reading, self._in_force = reading(engine), InForce(policy)
 
     def fold(self) -> int:
         """Fold the oldest unfolded events; return how many. Folding one twice changes nothing.
@@ -98,8 +98,9 @@ class Folder:
                 batch = events.unfolded(connection, BATCH, lock=True)
                 folded = self._write(connection, self._map_all(connection, batch)) if batch else []
         else:
-            with reading(self._engine).begin() as connection:
-                mapped = self._map_all(connection, events.unfolded(connection, BATCH))
+            with self._reading.begin() as connection:
+                batch = events.unfolded(connection, BATCH)
+                mapped = self._map_all(connection, batch) if batch else []
             if not mapped:
                 return 0
             with self._engine.begin() as connection:

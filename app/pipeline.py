@@ -13,9 +13,10 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import RetryCallState, Retrying, wait_exponential
 
+from app.calling import Destination
 from app.clock import Clock
 from app.config import digest
-from app.deliver import Deliverer, Destination
+from app.deliver import Deliverer
 from app.errors import PolicyUnreadableError
 from app.fold import Folder
 from app.in_force import InForce
@@ -219,5 +220,6 @@ def _create_deliverer(settings: Settings, engine: Engine, clock: Clock, wake: Wa
         settings.dx_outlive,
         settings.dx_concurrency,
         settings.dx_max_rps,
+        ahead=settings.dx_concurrency // 2,
     )
     return Deliverer(engine, to, clock, Random(), wake.ring)  # noqa: S311 - jitter

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, or_, select, update
 
 from app import retry
 from app.document import DELETE, UPSERT, request
@@ -43,8 +43,7 @@ class Claim:
 
 def is_due(connection: Connection, now: Nanoseconds) -> bool:
     """Whether there is anything to claim."""
-    statement = select(incidents.c.id).where(_WAITING, _DUE).limit(1)
-    return connection.execute(statement, _times(now)).first() is not None
+    return connection.execute(_ANY_DUE, _times(now)).first() is not None
 
 
 def claim(
@@ -54,9 +53,7 @@ def claim(
 
     Each is in doubt, and the keys of its body are among those ever sent, before the call begins.
     """
-    order = [incidents.c.tried_at.asc().nulls_first()] if probe else []
-    statement = _CLAIMABLE.order_by(*order, incidents.c.lane, incidents.c.due_at, incidents.c.id)
-    rows = connection.execute(statement.limit(limit), _times(now)).all()
+    rows = connection.execute(_BY_TRIAL if probe else _BY_DUE, {"most": limit, **_times(now)}).all()
     moved = {row.id for row in rows if row.destination not in (None, destination)}
     spared = {row.id for row in rows if row.id in moved and (row.kept or row.action == "delete")}
     for ids, values in ((moved, {**NOTHING_THERE, "destination": destination}), (spared, SPARED)):
@@ -101,8 +98,14 @@ _CLAIMABLE = (
         incidents.c.without_metadata,
     )
     .where(_WAITING, _DUE)
+    .limit(bindparam("most", type_=Integer))
     .with_for_update(skip_locked=True)
 )
+_BY_DUE = _CLAIMABLE.order_by(incidents.c.lane, incidents.c.due_at, incidents.c.id)
+_BY_TRIAL = _CLAIMABLE.order_by(
+    incidents.c.tried_at.asc().nulls_first(), incidents.c.lane, incidents.c.due_at, incidents.c.id
+)
+_ANY_DUE = select(incidents.c.id).where(_WAITING, _DUE).limit(1)
 _LEASED = (
     update(incidents)
     .where(incidents.c.id == bindparam("row_id"))

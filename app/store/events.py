@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, false, func, literal_column, select, update
+from sqlalchemy import Connection, Integer, bindparam, false, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store.tables import events
@@ -20,6 +20,13 @@ _COLUMNS = (
     events.c.body,
     events.c.record,
 )
+_UNFOLDED = (
+    select(*_COLUMNS)
+    .where(~events.c.folded)
+    .order_by(events.c.record, events.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_UNFOLDED_LOCKED = _UNFOLDED.with_for_update(skip_locked=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +82,7 @@ def unfolded(connection: Connection, limit: int, *, lock: bool = False) -> list[
     A flag and not a cursor, since ids may commit out of order.
     With `lock` those that another process is folding are left to it.
     """
-    statement = select(*_COLUMNS).where(~events.c.folded).order_by(events.c.record, events.c.id).limit(limit)
-    found = connection.execute(statement.with_for_update(skip_locked=True) if lock else statement)
+    found = connection.execute(_UNFOLDED_LOCKED if lock else _UNFOLDED, {"most": limit})
     return [StoredEvent(*row) for row in found]
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from app.answers import Answer
+from app.calling import Callers, Destination
 from app.clock import Clock
-from app.deliver import Deliverer, Destination
+from app.deliver import Deliverer
 from app.secret import Secret
 from app.store import tables
 from app.store.engine import connect
@@ -54,27 +55,36 @@ _OWN = {
 """What each copy has of its own."""
 
 
+class _Confirmed(Callers):
+    def _exchange(self, claim: Any, begun: float) -> Answer:
+        return Answer("confirmed", "ok", status=200)
+
+    def are_done(self, number: int) -> bool:
+        return self._results.qsize() == number
+
+    def end(self) -> None:
+        self._pool.shutdown()
+
+
 class Instant(Deliverer):
     """Delivers, but for the call: DX confirms at once."""
 
     def __init__(self, engine: Engine) -> None:
         to = Destination(DESTINATION, Secret("bench-token-0123456789"), 15, 30, CONCURRENCY, 0)
         super().__init__(engine, to, Clock(), Random(1))
-
-    def _exchange(self, claim: Any, begun: float) -> Answer:
-        return Answer("confirmed", "ok", status=200)
+        self._callers: _Confirmed = _Confirmed(to, Clock(), lambda: None)
 
     def claim(self) -> bool:
         """Claim a batch; return whether anything was due."""
-        return self._claim()
+        return self._transact(self._room())
 
     def end(self) -> None:
         """End its threads."""
-        self._pool.shutdown()
+        self._callers.end()
 
     def await_answers(self) -> None:
         """Wait until every call of the batch has its answer."""
-        wait_until(lambda: self._results.qsize() == self._in_flight, what="the answers")
+        wait_until(lambda: self._callers.are_done(self._in_flight), what="the answers")
 
 
 def name(number: int) -> str:

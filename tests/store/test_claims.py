@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import update
 
-from app.store import claims, deliveries, tables
+from app.store import claims, deliveries, sender, tables
 from mappers.fields import SECOND
-from tests.store.dx import CONFIRMED, STUCK, TIMEOUT, UNREACHABLE
+from tests.store.dx import BUSY, CONFIRMED, STUCK, TIMEOUT, UNAUTHORISED, UNREACHABLE
 from tests.store.threads import at_once
 from tests.store.world import LEASE_SECONDS, OUTLIVE_SECONDS, URL
 
@@ -231,6 +231,60 @@ def test_a_stopping_process_gives_back_what_it_has_not_sent(world):
     row = world.row("Q1")
     assert (row.lease, row.in_doubt, row.due_at) == (None, 0, 0)
     assert deliverer.idle
+
+
+def test_claims_ahead_wait_for_a_thread(world):
+    """Some more are claimed than may be called at once, and as many as were settled are claimed next."""
+    for number in range(8):
+        world.want(f"Q{number}")
+    deliverer = world.deliverer(concurrency=2, ahead=1)
+    assert len(deliverer.claim()) == 3
+    deliverer.call(number=0)
+    deliverer.call(number=0)
+    deliverer.settle()
+    assert len(deliverer.claim()) == 2
+
+
+@pytest.mark.parametrize("outcome", [BUSY, TIMEOUT, UNREACHABLE, UNAUTHORISED])
+def test_claims_ahead_are_given_back_when_dx_takes_nothing(world, outcome):
+    """Once an answer says "not now" or refuses the token, what was claimed ahead is not sent, and is due as before."""
+    world.want("Q1")
+    world.want("Q2")
+    deliverer = world.deliverer(concurrency=1, ahead=1)
+    deliverer.claim()
+    deliverer.call(outcome, 0)
+    deliverer.call(CONFIRMED, 0)
+    deliverer.settle()
+    row = world.row("Q2")
+    assert (row.lease, row.in_doubt, row.due_at, row.suspect) == (None, 0, 0, False)
+    assert "Q2" not in world.dx.incidents
+    assert deliverer.idle
+
+
+def test_a_probe_is_sent_while_dx_takes_nothing(world):
+    """A probe is what finds out when DX is back: it is not given back."""
+    world.want("Q1")
+    deliverer = world.deliverer(concurrency=1, ahead=1)
+    deliverer.deliver(BUSY)
+    world.time.pass_by(60)
+    deliverer.deliver(CONFIRMED)
+    assert "Q1" in world.dx.incidents
+
+
+def test_claims_ahead_are_given_back_when_an_operator_pauses(world, engine):
+    """What was claimed ahead of a pause is not sent once the pause was seen."""
+    for number in range(3):
+        world.want(f"Q{number}")
+    deliverer = world.deliverer(concurrency=1, ahead=2)
+    deliverer.claim()
+    deliverer.call(number=0)
+    with engine.begin() as connection:
+        sender.pause(connection)
+    deliverer.turn()
+    deliverer.call()
+    deliverer.settle()
+    assert list(world.dx.incidents) == ["Q0"]
+    assert (world.row("Q1").in_doubt, deliverer.idle) == (0, True)
 
 
 def test_a_claim_given_back_late_frees_nothing_of_the_next(world):

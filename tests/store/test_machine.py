@@ -65,7 +65,7 @@ class Fleet(RuleBasedStateMachine):
         self.world, self.policy = self.create_world(), policy
         self.folder = self.world.folder(policy=policy)
         self.renewal = renewal_of(self.world, policy)
-        self.fleet = [self.world.deliverer(concurrency=2) for _ in range(DELIVERERS)]
+        self.fleet = [self.world.deliverer(concurrency=1, ahead=1) for _ in range(DELIVERERS)]
         self.stuck: list[list[str]] = [[] for _ in range(DELIVERERS)]
         self.told: dict[str, str | None] = {}
         self.acknowledged = 0
@@ -102,8 +102,13 @@ class Fleet(RuleBasedStateMachine):
         self.thaw(number)
         self.fleet[number].turn()
 
-    @rule(number=deliverers, choice=st.integers(0, 3), outcome=st.sampled_from(OUTCOMES))
-    def call(self, number, choice, outcome):
+    @rule(
+        number=deliverers,
+        choice=st.integers(0, 3),
+        outcome=st.sampled_from(OUTCOMES),
+        under_way=st.booleans(),
+    )
+    def call(self, number, choice, outcome, under_way=True):
         """One of the calls that a deliverer holds is made; its answer waits to be settled."""
         deliverer = self.fleet[number]
         if not deliverer.begun:
@@ -111,7 +116,7 @@ class Fleet(RuleBasedStateMachine):
         index = choice % len(deliverer.begun)
         name = deliverer.begun[index].body["reference_id"]
         arrived, at_work = len(self.world.dx.arrived), {each["reference_id"] for each in self.world.dx.late}
-        deliverer.call(outcome, index)
+        deliverer.call(outcome, index, under_way=under_way)
         assert len(self.world.dx.arrived) == arrived or name not in at_work, (
             "two calls at work for one incident"
         )
@@ -138,7 +143,7 @@ class Fleet(RuleBasedStateMachine):
     def crash(self, number):
         """A process dies with all its claims and answers; what it had written reaches DX."""
         self.thaw(number)
-        self.fleet[number] = self.world.deliverer(concurrency=2)
+        self.fleet[number] = self.world.deliverer(concurrency=1, ahead=1)
 
     @rule(seconds=st.sampled_from([0.5, 2, 20]))
     def wait(self, seconds):

@@ -169,7 +169,7 @@ def test_any_answer_that_asks_for_a_wait_gets_it(world):
     deliverer = world.deliverer(concurrency=2)
     deliverer.claim()
     deliverer.call(BUSY, 0)
-    deliverer.call(PATIENCE, 0)
+    deliverer.call(PATIENCE, 0, under_way=True)
     deliverer.settle()
     world.time.pass_by(119)
     assert deliverer.claim() == []

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 from sqlalchemy import Engine, Row, delete, insert, select
 
+from app.calling import Destination
 from app.clock import Clock
 from app.decide import Action, Wanted
-from app.deliver import Deliverer, Destination
+from app.deliver import Deliverer
 from app.document import Document, request
 from app.fold import Folder
 from app.policy import DEFAULT, Policy
@@ -97,12 +98,10 @@ class Stepped(Deliverer):
 
     def __init__(self, engine: Engine, to: Destination, time: FakeTime, random: Random, dx: FakeDX) -> None:
         super().__init__(engine, to, time.clock(), random)
-        self._pool = self.pool = HeldPool()
-        self._stopping = self.waits = NotedWaits()
+        self._callers._pool = self.pool = HeldPool()
+        self._callers._stopping = self.waits = NotedWaits()
+        self._callers._client = lambda: dx
         self.dx = dx
-
-    def _client(self) -> FakeDX:
-        return self.dx
 
     @property
     def begun(self) -> list[Claim]:
@@ -115,8 +114,14 @@ class Stepped(Deliverer):
         self._transact(self._room())
         return self.begun[before:]
 
-    def call(self, outcome: Outcome = CONFIRMED, number: int | None = None) -> None:
-        """Make the calls that wait, or one of them; their answers are settled later."""
+    def call(
+        self, outcome: Outcome = CONFIRMED, number: int | None = None, *, under_way: bool = False
+    ) -> None:
+        """Make the calls that wait, or one of them; their answers are settled later.
+
+        One that was `under_way` had begun before the answers to others came in.
+        """
+        self._callers.is_open |= under_way
         chosen = list(self.pool.waiting) if number is None else [self.pool.waiting[number]]
         for each in chosen:
             self.pool.waiting.remove(each)
