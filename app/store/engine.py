@@ -35,7 +35,12 @@ def connect(database_url: str, *, pool_size: int = 2, impatient: bool = False, p
 
 
 def reading(engine: Engine) -> Engine:
-    """Return the engine for transactions that only read: on SQLite they wait for no writer."""
+    """Return the engine for transactions that only read: one state of the database, and on SQLite no writer is waited for.
+
+    PostgreSQL would show each statement what was committed before it, and two could miss a row that moves between them.
+    """
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="REPEATABLE READ")
     return engine.execution_options(readonly=True)
 
 

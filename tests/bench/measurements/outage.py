@@ -42,8 +42,8 @@ def _calls(context: Context, store: str, number: int) -> int:
         for wave in range(1, _CHANGES + 1):
             put(engine, _wave(wave, number))
             wait_until(lambda: not _unfolded(engine), seconds=60, what="folding during the outage")
+        dx.take()  # before DX is back: what is confirmed from then on counts
         dx.behave()
-        dx.take()
         wait_until(lambda: not _has_work(engine), seconds=_RETURN_SECONDS, what="delivery after the outage")
         log = dx.take()
     if len(log.receipts) != number:
