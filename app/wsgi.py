@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app import sentry, tracing
+from app import garbage, sentry, tracing
 from app.factory import create_app
 from app.logs import configure
 from app.settings import load_settings
@@ -14,4 +14,6 @@ def create() -> Flask:
     configure(settings.log_level, settings.secrets())
     sentry.start(settings)
     tracing.start()
-    return create_app(settings)
+    app = create_app(settings)
+    garbage.settle()
+    return app

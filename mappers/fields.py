@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
 
 from mappers.observation import Nanoseconds, Unmappable
 
@@ -16,6 +16,7 @@ _EARLIEST = 946_684_800 * SECOND  # 2000-01-01: before every vendor; an epoch of
 _LATEST = 4_102_444_800 * SECOND  # 2100-01-01
 _T = TypeVar("_T")
 _NUMBER = re.compile(r"\d{1,20}(\.\d{1,20})?(E\+?\d\d?)?", re.ASCII)
+_PRINTABLE = re.compile(r"[^\x00-\x20\x7f]{1,255}")
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 
 
@@ -46,11 +47,21 @@ class Plain(fields.Field[_T | None]):
         return value
 
 
-class Identifier(fields.String):
-    """A vendor's id: 1 to 255 printable characters, kept as they are."""
+class Identifier(Plain[str]):
+    """A vendor's id: 1 to 255 printable characters, kept as they are; null is none."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Regexp(r"[^\x00-\x20\x7f]{1,255}\Z"), **kwargs)
+    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the id, or what stands for a missing one; raise ValidationError."""
+        if value is None:
+            raise self.make_error("null")
+        return super().deserialize(value, *args, **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("Not a valid string.")
+        if not _PRINTABLE.fullmatch(value):
+            raise ValidationError("String does not match expected pattern.")
+        return value
 
 
 class Text(Plain[str]):

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import click
 import orjson
 
+from app import garbage
 from app.cli.common import config_or_exit
 from app.cli.inputs import Text, bodies, instant
 from app.config import Config
@@ -121,6 +122,7 @@ def command(
     if source is not None and source not in (known := all_sources(config)):
         raise click.BadParameter(f"is none of {', '.join(known)}", param_hint="--source")
     mapper = Mapper(config, source, received)
+    garbage.settle()
     lines = (mapper.line(text) for file in files for text in bodies(getattr(file, "name", "-"), file.read()))
     unmappable = _print_incidents(mapper, lines) if fold else _print_lines(mapper, lines)
     sys.exit(unmappable > 0)

@@ -6,7 +6,7 @@ import sys
 import click
 import structlog
 
-from app import sentry, tracing
+from app import garbage, sentry, tracing
 from app.cli.common import migrated_or_exit, on_stop, settings_or_exit
 from app.metric_files import share
 from app.orphan import end_with_parent
@@ -31,6 +31,7 @@ def command(drain: bool) -> None:
     migrated_or_exit(settings)
     share()
     pipeline = create_pipeline(settings)
+    garbage.settle()
     log.info("pipeline starts", dx=settings.dx_base_url, pid=os.getpid())
     on_stop(pipeline.stop)
     ended = pipeline.drain() if drain else pipeline.run()

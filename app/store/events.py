@@ -29,6 +29,13 @@ _UNFOLDED = (
 _UNFOLDED_LOCKED = _UNFOLDED.with_for_update(skip_locked=True)
 
 
+_MARK = (
+    update(events)
+    .where(events.c.id == bindparam("event_id"))
+    .values(folded=True, outcome=bindparam("told"), reason=bindparam("why"), incident_id=bindparam("into"))
+)
+
+
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
     """A webhook as it was received, or a record as it was read from the vendor's API."""
@@ -104,13 +111,6 @@ def last_received(connection: Connection, sources: Iterable[str]) -> dict[str, N
 
 def mark_folded(connection: Connection, folded: Sequence[Folded]) -> None:
     """Mark events as folded, in the transaction that writes the incidents they went into."""
-    statement = (
-        update(events)
-        .where(events.c.id == bindparam("event_id"))
-        .values(
-            folded=True, outcome=bindparam("told"), reason=bindparam("why"), incident_id=bindparam("into")
-        )
-    )
     rows = [
         {
             "event_id": each.event.id,
@@ -121,7 +121,7 @@ def mark_folded(connection: Connection, folded: Sequence[Folded]) -> None:
         for each in folded
     ]
     if rows:
-        connection.execute(statement, rows)
+        connection.execute(_MARK, rows)
 
 
 def of_incidents(connection: Connection, ids: Sequence[int]) -> dict[int, list[StoredEvent]]:

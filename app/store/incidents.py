@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Select,
     and_,
     bindparam,
@@ -256,12 +257,17 @@ def _held(row: Sequence[Any]) -> Held:
 
 
 def _make(connection: Connection, keys: Sequence[Key], now: Nanoseconds) -> None:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     rows = [
         {"source": source, "vendor_id": vendor_id, "reference_id": vendor_id, "updated_at": now}
         for source, vendor_id in keys
     ]
-    connection.execute(insert(incidents).on_conflict_do_nothing(index_elements=["source", "vendor_id"]), rows)
+    connection.execute(_MAKE[connection.dialect.name], rows)
+
+
+_MAKE = {
+    name: insert(incidents).on_conflict_do_nothing(index_elements=["source", "vendor_id"])
+    for name, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
 
 
 def renew(
@@ -276,31 +282,35 @@ def renew(
     What is due already keeps its lane: a change of policy must not put a live incident back.
     """
     judged = [each for each in renewed if isinstance(each, Renewed)]
-    changed = [each for each in judged if each.digest != each.held.digest]
-    by_id = update(incidents).where(incidents.c.id == bindparam("row_id"))
-    told: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _TOLD}
-    if same := [each for each in judged if each.digest == each.held.digest]:
-        connection.execute(by_id.values(**told), [_told(each) for each in same])
-    if carried := [each for each in renewed if isinstance(each, Carried)]:
-        columns = {name: told[name] for name in ("state", "policy")}
-        connection.execute(by_id.values(**columns), [_bare(each) for each in carried])
-    if changed:
-        everything = by_id.values(
-            **told,
-            **{name: bindparam(f"new_{name}") for name in _CHANGED},
-            parked=None,
-            attempts=0,
-            suspect=incidents.c.suspect & (bindparam("new_action") != "none"),
-            lane=case(
-                (incidents.c.due_at.is_not(None) & (incidents.c.lane < lane), incidents.c.lane), else_=lane
-            ),
-            updated_at=now,
-        )
-        connection.execute(everything, [_changed(each, destination) for each in changed])
+    told = {"new_lane": lane, "new_updated_at": now}
+    for statement, rows in (
+        (_KEEP, [_told(each) for each in judged if each.digest == each.held.digest]),
+        (_CARRY, [_bare(each) for each in renewed if isinstance(each, Carried)]),
+        (
+            _CHANGE,
+            [_changed(each, destination) | told for each in judged if each.digest != each.held.digest],
+        ),
+    ):
+        if rows:
+            connection.execute(statement, rows)
+
+
+def _new(names: Iterable[str]) -> dict[str, Any]:
+    return {name: bindparam(f"new_{name}") for name in names}
 
 
 _TOLD = ("state", "policy", "reason", "kept", "started_at", "resolved_at", "inferred")
-_CHANGED = ("action", "reference_id", "desired", "digest", "due_at")
+_LANE = bindparam("new_lane", type_=Integer)
+_BY_ID = update(incidents).where(incidents.c.id == bindparam("row_id"))
+_CARRY = _BY_ID.values(_new(_TOLD[:2]))
+_KEEP = _BY_ID.values(_new(_TOLD))
+_CHANGE = _KEEP.values(
+    **_new(("action", "reference_id", "desired", "digest", "due_at", "updated_at")),
+    parked=None,
+    attempts=0,
+    suspect=incidents.c.suspect & (bindparam("new_action") != "none"),
+    lane=case((incidents.c.due_at.is_not(None) & (incidents.c.lane < _LANE), incidents.c.lane), else_=_LANE),
+)
 
 
 def _bare(renewed: Renewed | Carried) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Engine, insert
 
-from app import metric_files
+from app import garbage, metric_files
 from app.clock import Clock
 from app.fold import BATCH, Folder
 from app.logs import configure
@@ -52,6 +52,7 @@ def store(engine: Engine, bodies: Iterable[bytes]) -> int:
 def as_pipeline() -> Any:
     """Log and count as the pipeline does in production; for a process of its own."""
     configure("INFO")
+    garbage.settle()
     with metric_files.folder():
         metric_files.share()
         yield
