@@ -158,12 +158,12 @@ def _from_iso(second: str, fraction: str, zone: str) -> Nanoseconds | None:
     return int(whole.timestamp()) * SECOND + int(fraction.ljust(9, "0"))
 
 
-def load(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Read `body` with `schema`; raise Unmappable naming every wrong place, `event.data.id: …`."""
+def load(schema: Schema, body: Mapping[str, Any], *path: str) -> dict[str, Any]:
+    """Read `body`, or the part of it at `path`, with `schema`; raise Unmappable naming every wrong place, `event.data.id: …`."""
     try:
         loaded: dict[str, Any] = schema.load(body)
     except ValidationError as error:
-        raise Unmappable("; ".join(_sentences(error.messages))) from None
+        raise Unmappable("; ".join(_sentences(error.messages, path))) from None
     return loaded
 
 

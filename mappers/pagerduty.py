@@ -90,17 +90,11 @@ class IncidentData(VendorSchema):
 
 
 class Event(VendorSchema):
-    """One V3 event."""
+    """One V3 event: what `event` holds, all that a body has."""
 
     event_type = Lenient(Text())
     occurred_at = Instant()
     data = fields.Nested(IncidentData, required=True)
-
-
-class Envelope(VendorSchema):
-    """The body of a V3 webhook."""
-
-    event = fields.Nested(Event, required=True)
 
 
 class Acknowledgement(VendorSchema):
@@ -126,7 +120,7 @@ class Record(VendorSchema):
     acknowledged_at = Instant()
 
 
-_ENVELOPE, _RECORD = Envelope(), Record()
+_EVENT, _RECORD = Event(), Record()
 
 
 def recognises(body: Mapping[str, Any]) -> bool:
@@ -143,7 +137,7 @@ def from_webhook(body: Mapping[str, Any]) -> Observation | Ignored:
         raise Unmappable(_REST)
     if not_incident := _other_event_type(body.get("event")):
         return Ignored(not_incident)
-    event = load(_ENVELOPE, body)["event"]
+    event = load(_EVENT, body.get("event", {}), "event")
     return _observe(event.get("event_type") or "", event.get("occurred_at"), event["data"])
 
 
