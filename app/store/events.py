@@ -3,9 +3,21 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Integer, bindparam, false, func, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    Text,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.store.many import Many
 from app.store.tables import events
 from mappers.observation import Nanoseconds
 
@@ -28,11 +40,13 @@ _UNFOLDED = (
 )
 _UNFOLDED_LOCKED = _UNFOLDED.with_for_update(skip_locked=True)
 
-
-_MARK = (
-    update(events)
-    .where(events.c.id == bindparam("event_id"))
-    .values(folded=True, outcome=bindparam("told"), reason=bindparam("why"), incident_id=bindparam("into"))
+_MARK = Many(
+    {"id": events.c.id.type, "outcome": Text(), "reason": Text(), "incident_id": BigInteger()},
+    lambda _, row: (
+        update(events)
+        .where(events.c.id == row["id"])
+        .values(folded=True, outcome=row["outcome"], reason=row["reason"], incident_id=row["incident_id"])
+    ),
 )
 
 
@@ -113,15 +127,14 @@ def mark_folded(connection: Connection, folded: Sequence[Folded]) -> None:
     """Mark events as folded, in the transaction that writes the incidents they went into."""
     rows = [
         {
-            "event_id": each.event.id,
-            "told": each.outcome,
-            "why": each.reason and each.reason.replace("\0", " "),
-            "into": each.incident_id,
+            "id": each.event.id,
+            "outcome": each.outcome,
+            "reason": each.reason and each.reason.replace("\0", " "),
+            "incident_id": each.incident_id,
         }
         for each in folded
     ]
-    if rows:
-        connection.execute(_MARK, rows)
+    _MARK.execute(connection, rows)
 
 
 def of_incidents(connection: Connection, ids: Sequence[int]) -> dict[int, list[StoredEvent]]:

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
+    Insert,
     Select,
+    Update,
     and_,
     bindparam,
     case,
@@ -22,9 +23,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import TypeEngine
 
 from app.decide import Action, Wanted
 from app.store import codec
+from app.store.many import Many, Row
 from app.store.tables import incidents
 from mappers.observation import Nanoseconds
 
@@ -261,13 +264,22 @@ def _make(connection: Connection, keys: Sequence[Key], now: Nanoseconds) -> None
         {"source": source, "vendor_id": vendor_id, "reference_id": vendor_id, "updated_at": now}
         for source, vendor_id in keys
     ]
-    connection.execute(_MAKE[connection.dialect.name], rows)
+    _MAKE.execute(connection, rows)
 
 
-_MAKE = {
-    name: insert(incidents).on_conflict_do_nothing(index_elements=["source", "vendor_id"])
-    for name, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
-}
+def _types(*names: str) -> dict[str, TypeEngine[Any]]:
+    return {name: incidents.c[name].type for name in names}
+
+
+def _insert(dialect: str, row: Row) -> Insert:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    # without a WHERE, SQLite would take ON for a join's
+    given = select(*row.values()).where(literal_column("1 = 1"))
+    made = insert(incidents).from_select(list(row), given)
+    return made.on_conflict_do_nothing(index_elements=["source", "vendor_id"])
+
+
+_MAKE = Many(_types("source", "vendor_id", "reference_id", "updated_at"), _insert)
 
 
 def renew(
@@ -282,49 +294,60 @@ def renew(
     What is due already keeps its lane: a change of policy must not put a live incident back.
     """
     judged = [each for each in renewed if isinstance(each, Renewed)]
-    told = {"new_lane": lane, "new_updated_at": now}
-    for statement, rows in (
-        (_KEEP, [_told(each) for each in judged if each.digest == each.held.digest]),
-        (_CARRY, [_bare(each) for each in renewed if isinstance(each, Carried)]),
-        (
-            _CHANGE,
-            [_changed(each, destination) | told for each in judged if each.digest != each.held.digest],
-        ),
-    ):
-        if rows:
-            connection.execute(statement, rows)
+    told = {"lane": lane, "updated_at": now}
+    kept = [_told(each) for each in judged if each.digest == each.held.digest]
+    changed = [_changed(each, destination) | told for each in judged if each.digest != each.held.digest]
+    _KEEP.execute(connection, kept)
+    _CHANGE.execute(connection, changed)
+    _CARRY.execute(connection, [_bare(each) for each in renewed if isinstance(each, Carried)])
 
 
-def _new(names: Iterable[str]) -> dict[str, Any]:
-    return {name: bindparam(f"new_{name}") for name in names}
+def _values(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "id"}
 
 
-_TOLD = ("state", "policy", "reason", "kept", "started_at", "resolved_at", "inferred")
-_LANE = bindparam("new_lane", type_=Integer)
-_BY_ID = update(incidents).where(incidents.c.id == bindparam("row_id"))
-_CARRY = _BY_ID.values(_new(_TOLD[:2]))
-_KEEP = _BY_ID.values(_new(_TOLD))
-_CHANGE = _KEEP.values(
-    **_new(("action", "reference_id", "desired", "digest", "due_at", "updated_at")),
-    parked=None,
-    attempts=0,
-    suspect=incidents.c.suspect & (bindparam("new_action") != "none"),
-    lane=case((incidents.c.due_at.is_not(None) & (incidents.c.lane < _LANE), incidents.c.lane), else_=_LANE),
+def _keep(_: str, row: Row) -> Update:
+    return update(incidents).where(incidents.c.id == row["id"]).values(_values(row))
+
+
+def _change(_: str, row: Row) -> Update:
+    waits = incidents.c.due_at.is_not(None) & (incidents.c.lane < row["lane"])
+    return (
+        update(incidents)
+        .where(incidents.c.id == row["id"])
+        .values(
+            _values(row)
+            | {
+                "parked": None,
+                "attempts": 0,
+                "suspect": incidents.c.suspect & (row["action"] != "none"),
+                "lane": case((waits, incidents.c.lane), else_=row["lane"]),
+            }
+        )
+    )
+
+
+_BARE = ("id", "state", "policy")
+_TOLD = (*_BARE, "reason", "kept", "started_at", "resolved_at", "inferred")
+_CARRY = Many(_types(*_BARE), _keep)
+_KEEP = Many(_types(*_TOLD), _keep)
+_CHANGE = Many(
+    _types(*_TOLD, "action", "reference_id", "desired", "digest", "due_at", "updated_at", "lane"), _change
 )
 
 
 def _bare(renewed: Renewed | Carried) -> dict[str, object]:
-    return {"row_id": renewed.held.id, "new_state": renewed.state, "new_policy": renewed.policy}
+    return {"id": renewed.held.id, "state": renewed.state, "policy": renewed.policy}
 
 
 def _told(renewed: Renewed) -> dict[str, object]:
     wanted = renewed.wanted
     return _bare(renewed) | {
-        "new_reason": wanted.reason or None,
-        "new_kept": wanted.kept,
-        "new_started_at": wanted.shown.started_at,
-        "new_resolved_at": wanted.shown.resolved_at,
-        "new_inferred": wanted.shown.inferred,
+        "reason": wanted.reason or None,
+        "kept": wanted.kept,
+        "started_at": wanted.shown.started_at,
+        "resolved_at": wanted.shown.resolved_at,
+        "inferred": wanted.shown.inferred,
     }
 
 
@@ -332,11 +355,11 @@ def _changed(renewed: Renewed, destination: str | None) -> dict[str, object]:
     held, digest, wanted = renewed.held, renewed.digest, renewed.wanted
     in_place = held.settled == digest and held.destination == destination and not held.in_doubt
     return _told(renewed) | {
-        "new_action": wanted.action,
-        "new_reference_id": wanted.document.reference_id,
-        "new_desired": renewed.desired,
-        "new_digest": digest,
-        "new_due_at": None if in_place or wanted.action == "none" else 0,
+        "action": wanted.action,
+        "reference_id": wanted.document.reference_id,
+        "desired": renewed.desired,
+        "digest": digest,
+        "due_at": None if in_place or wanted.action == "none" else 0,
     }
 
 
