@@ -50,7 +50,7 @@ lock: .venv/installed-dev
 	.venv/bin/pip-compile $(LOCK) --extra postgres --output-file requirements.txt pyproject.toml
 	.venv/bin/pip-compile $(LOCK) --extra postgres --extra dev --output-file requirements-dev.txt pyproject.toml
 
-LOCK = --quiet --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header \
+LOCK = --quiet --generate-hashes --allow-unsafe --no-strip-extras --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .venv/bin/python:

@@ -4,7 +4,6 @@ Packages are those of this interpreter, but only the locked ones; pip's part of 
 """
 
 import os
-import re
 import signal
 import sqlite3
 import subprocess
@@ -24,6 +23,7 @@ import requests
 from tests.deploy import dockerfile
 from tests.deploy.platforms import ROOT
 from tests.harness import ADMIN_TOKEN, DX_TOKEN, SECRETS, free_port, wait_until
+from tests.supply.lock import RUNTIME, pinned
 
 _PYTHON = Path(sys.base_prefix) / "bin" / "python3"
 """This interpreter without this environment's packages, and so without the project's own installation."""
@@ -47,7 +47,7 @@ def as_nobody() -> list[str]:
 def _locked_packages(folder: Path) -> Path:
     """Make a folder with the packages of requirements.txt and no other."""
     folder.mkdir()
-    for name in re.findall(r"(?m)^([a-z0-9.-]+)==", (ROOT / "requirements.txt").read_text("utf-8")):
+    for name in pinned(RUNTIME):
         found = distribution(name)
         for top in {file.parts[0] for file in found.files or []} - {"..", "__pycache__"}:
             (folder / top).symlink_to(found.locate_file(top))

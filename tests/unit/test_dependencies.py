@@ -5,9 +5,10 @@ import re
 import sys
 import tomllib
 from functools import cache
-from importlib.metadata import metadata, packages_distributions
+from importlib.metadata import distribution, metadata, packages_distributions
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.supply.licences import licence
 from tests.supply.lock import DEV, ROOT, RUNTIME, normal, pinned
@@ -131,7 +132,7 @@ def test_every_requirement_is_pinned_with_hashes(file):
     joined = file.read_text("utf-8").replace("\\\n", " ")
     lines = [line for line in joined.splitlines() if line.strip() and not line.startswith("#")]
     wanted = re.compile(
-        r"[a-z0-9][a-z0-9._-]*==[0-9][\w.!+-]*(?: ; [^@]+?)?(?:\s+--hash=sha256:[0-9a-f]{64})+\s*"
+        r"[a-z0-9][a-z0-9._-]*(?:\[[a-z0-9,-]+\])?==[0-9][\w.!+-]*(?: ; [^@]+?)?(?:\s+--hash=sha256:[0-9a-f]{64})+\s*"
     )
     assert [line[:60] for line in lines if not wanted.fullmatch(line)] == []
     assert len(lines) == len(pinned(file)) > 20
@@ -141,3 +142,20 @@ def test_every_requirement_is_pinned_with_hashes(file):
 def test_production_is_a_part_of_development():
     """What is tested is what is deployed: the same versions in both files."""
     assert pinned(RUNTIME).items() <= pinned(DEV).items()
+
+
+@pytest.mark.parametrize("file", [RUNTIME, DEV], ids=lambda file: file.name)
+def test_extras_are_pinned_as_such(file):
+    """An extra that one package asks of another is in the pin: else older pips look beyond it, at what came out last."""
+    text = file.read_text("utf-8")
+    ours = [*PROJECT["dependencies"], *EXTRAS["postgres"]]
+    theirs = [each for name in pinned(file) for each in distribution(name).requires or []]
+    asked = [
+        (each.name, extra)
+        for each in map(Requirement, ours + theirs)
+        if normal(each.name) in pinned(file) and (each.marker is None or each.marker.evaluate({"extra": ""}))
+        for extra in each.extras
+    ]
+    assert asked
+    for name, extra in asked:
+        assert re.search(rf"^{normal(name)}\[[^]]*\b{extra}\b[^]]*\]==", text, re.IGNORECASE | re.MULTILINE)
