@@ -35,7 +35,7 @@ class Destination:
     """Calls at once."""
     max_rps: float
     ahead: int = 0
-    """Claims beyond these calls, so that no thread waits for the database between two."""
+    """Claims beyond these calls where there is no pace, so that no thread waits for the database between two."""
 
 
 @dataclass(frozen=True, slots=True)

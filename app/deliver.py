@@ -110,7 +110,8 @@ class Deliverer:
         return worked
 
     def _room(self) -> int:
-        free = self._to.concurrency + self._to.ahead - self._in_flight + len(self._answered)
+        ahead = 0 if self._to.max_rps else self._to.ahead  # its slot would pass while it waits for a thread
+        free = self._to.concurrency + ahead - self._in_flight + len(self._answered)
         return 0 if self._callers.are_stopping else free
 
     def _is_due(self) -> bool:
@@ -160,10 +161,16 @@ def _take_in(settlement: Settlement, before: retry.Sender, call: Call, now: int)
         told = {"was": before.state, "reason": after.reason, "do": _REMEDIES[after.state]}
         log.warning("sender state changed", state=after.state, **told)
     settlement.record(call, after)
-    if after.state == "held" and before.state != "held" and call.answer.meaning == "refused":
+    if after.state == "held" and call.answer.meaning == "refused" and _is_everybodys(before, after):
         settlement.unpark(after.refused)
     _report(call)
     return after
+
+
+def _is_everybodys(before: retry.Sender, after: retry.Sender) -> bool:
+    """Whether a refusal has just shown that DX refuses all."""
+    were, are = (len(each.refused) >= retry.REFUSALS_IN_A_ROW for each in (before, after))
+    return are and (before.state != "held" or not were)
 
 
 def _confirmed(results: Iterable[Call | Claim]) -> list[Call]:

@@ -90,7 +90,7 @@ def webhook(source: str) -> Response:
     begun, known = receiver.clock.steady(), source if source in receiver.settings.sources else metrics.UNKNOWN
     try:
         answer, status = receiver.receive(source, request)
-    except Exception as error:
+    except Exception as error:  # counted, whatever it is
         metrics.refused(known, error)
         raise
     metrics.answered(known, answer["status"], receiver.clock.steady() - begun)

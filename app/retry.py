@@ -47,7 +47,25 @@ def backoff(attempts: int, random: Random) -> Nanoseconds:
 
 
 def learn(sender: Sender, answer: Answer, incident: int, *, probe: bool, now: Nanoseconds) -> Sender:
-    """Return the sender's state after the answer to a call for `incident`."""
+    """Return the sender's state after the answer to a call for `incident`.
+
+    A wait that DX has asked for is not ended by a call that began before.
+    """
+    after = _judged(sender, answer, incident, probe=probe, now=now)
+    if after.state == "running" and not probe and _waits_as_asked(sender, now):
+        kept = {
+            name: getattr(sender, name) for name in ("state", "reason", "since", "probes", "next_probe_at")
+        }
+        return replace(after, **kept)
+    return after
+
+
+def _waits_as_asked(sender: Sender, now: Nanoseconds) -> bool:
+    """Whether DX has asked for a wait; otherwise the first probe comes at once."""
+    return sender.state == "probing" and sender.probes == 0 and sender.next_probe_at > now
+
+
+def _judged(sender: Sender, answer: Answer, incident: int, *, probe: bool, now: Nanoseconds) -> Sender:
     if answer.meaning == "confirmed":
         was_everybodys = len(sender.refused) >= REFUSALS_IN_A_ROW
         blamed = sender.refused if was_everybodys else sender.blamed

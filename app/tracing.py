@@ -115,7 +115,7 @@ def span(
     with api.use_span(begun, end_on_exit=True, record_exception=False, set_status_on_exception=False):
         try:
             yield lambda more: begun.set_attributes(_known(more))
-        except Exception as error:
+        except Exception as error:  # marked, whatever it is
             begun.set_status(api.StatusCode.ERROR, type(error).__name__)  # its text may quote a body
             raise
 

@@ -72,8 +72,10 @@ def leases(connection: Connection) -> set[str]:
 
 def free(connection: Connection, tokens: Iterable[str]) -> None:
     """End leases that have outlived any call; their incidents stay in doubt and are due as they were."""
-    ended = update(incidents).where(incidents.c.lease == bindparam("token")).values(lease=None)
-    connection.execute(ended, [{"token": token} for token in tokens])
+    dead = incidents.c.lease.in_(list(tokens))
+    in_order = select(incidents.c.id).where(dead).order_by(incidents.c.source, incidents.c.vendor_id)
+    connection.execute(in_order.with_for_update())  # as fold and settlement lock them
+    connection.execute(update(incidents).where(dead).values(lease=None))
 
 
 NOTHING_THERE = {"settled": None, "settled_document": None, "without_metadata": None, "in_doubt": 0}

@@ -111,6 +111,7 @@ def test_a_stopped_deliverer_claims_nothing(world):
 def test_live_incidents_come_before_background_ones(world, engine):
     """A mass redelivery does not keep a new incident waiting."""
     world.want("Q1")
+    world.deliverer().deliver()
     with engine.begin() as connection:
         deliveries.redeliver(connection, lane=1)
     world.want("Q2")
@@ -243,6 +244,13 @@ def test_claims_ahead_wait_for_a_thread(world):
     deliverer.call(number=0)
     deliverer.settle()
     assert len(deliverer.claim()) == 2
+
+
+def test_nothing_is_claimed_ahead_of_a_pace(world):
+    """Where calls have slots, none waits past its own for a thread: no more is claimed than may be called at once."""
+    for number in range(8):
+        world.want(f"Q{number}")
+    assert len(world.deliverer(concurrency=2, ahead=1, max_rps=10.0).claim()) == 2
 
 
 @pytest.mark.parametrize("outcome", [BUSY, TIMEOUT, UNREACHABLE, UNAUTHORISED])

@@ -1,17 +1,13 @@
 """Rules of the contract that single statements or interleavings broke."""
 
-from threading import Event
+from sqlalchemy import update
 
-from sqlalchemy import text, update
-
-from app.store import incidents, tables
+from app.store import tables
 from mappers import MAPPERS
 from mappers import pagerduty as pagerduty_mapper
-from tests.harness import wait_until
 from tests.store.dx import BUSY, CONFIRMED, REFUSED, REFUSED_METADATA, TIMEOUT
 from tests.store.test_sender import calls_for_a_bad_incident, want
-from tests.store.threads import at_once
-from tests.store.world import START, pagerduty
+from tests.store.world import pagerduty
 
 
 def test_a_nul_in_an_event_stops_no_other_event(world):
@@ -125,34 +121,3 @@ def test_a_refusal_in_dxs_words_ends_a_suspicion(world):
     deliverer.call(REFUSED)
     deliverer.settle()
     assert not world.row("Q1").suspect
-
-
-def is_blocked(engine):
-    """Whether some connection waits for another's lock."""
-    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    with engine.connect() as connection:
-        return connection.execute(waiting).scalar_one() > 0
-
-
-def test_settling_and_folding_at_once_do_not_deadlock(postgres_engine, world_of):
-    """A settle of two answers and a fold of the same two incidents both come through: they lock in one order."""
-    world, held = world_of(postgres_engine), Event()
-    world.want("B2")  # stored in another order than that of the keys
-    world.want("A1")
-    deliverer = world.deliverer()
-    deliverer.claim()
-    deliverer.call()
-
-    def work(number):
-        if number:
-            held.wait(10)
-            deliverer.settle()
-            return
-        with postgres_engine.begin() as connection:
-            incidents.lock(connection, [("pagerduty", "A1")], START)
-            held.set()
-            wait_until(lambda: is_blocked(postgres_engine), 10, "the settlement waits")
-            incidents.lock(connection, [("pagerduty", "B2")], START)
-
-    at_once(2, work)
-    assert world.row("A1").due_at is None

@@ -16,8 +16,7 @@ from app.rules import compile_rule
 from app.sources import Source, default_sources
 from app.store import codec, incidents, policies, tables
 from tests.store.dx import BUSY, REFUSED
-from tests.store.test_counterexamples import is_blocked
-from tests.store.threads import at_once
+from tests.store.threads import at_once, is_blocked
 from tests.store.world import START, URL, World, pagerduty
 
 LOUD = Policy(priorities={"P1": "loud"})

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from app.store import sender, tables
+from app.store import deliveries, sender, tables
 from mappers.fields import SECOND
 from tests.store.dx import BUSY, CONFIRMED, PATIENCE, REFUSED, TIMEOUT, UNAUTHORISED, UNREACHABLE
 
@@ -257,3 +257,36 @@ def test_a_probe_that_a_jumping_clock_put_off_is_due(world, engine):
     with engine.begin() as connection:
         connection.execute(update(tables.sender).values(next_probe_at=world.time.wall + 3600 * SECOND))
     assert len(deliverer.claim()) == 1
+
+
+def test_a_wait_asked_for_is_kept(world):
+    """Calls that began before a `Retry-After` do not end its wait, however well they end."""
+    want(world, 3)
+    deliverer = world.deliverer(concurrency=2)
+    deliverer.claim()
+    deliverer.call(PATIENCE, 0)
+    deliverer.call(CONFIRMED, 0, under_way=True)
+    deliverer.settle()
+    world.time.pass_by(119)
+    assert deliverer.claim() == []
+    world.time.pass_by(1)
+    assert len(deliverer.deliver(CONFIRMED)) == 1
+
+
+def test_what_was_parked_before_a_hold_for_the_token_is_sent_once_everything_is_refused(world):
+    """The twentieth refusal in a row unparks the nineteen before it, even if the token was refused in between."""
+    want(world, 20)
+    deliverer = world.deliverer(concurrency=1)
+    for outcome in [*[REFUSED] * 19, UNAUTHORISED]:
+        deliverer.deliver(outcome)
+    world.time.pass_by(5)
+    deliverer.deliver(REFUSED)
+    assert [world.row(f"Q{number}").parked for number in range(20)] == [None] * 20
+
+
+def test_a_redelivery_leaves_what_is_due_in_its_lane(world, engine):
+    """An incident that waits to be told live stays live when all are sent again in the background."""
+    world.want("Q1")
+    with engine.begin() as connection:
+        deliveries.redeliver(connection, lane=1)
+    assert world.row("Q1").lane == 0
