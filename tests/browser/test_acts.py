@@ -81,6 +81,7 @@ def test_an_incident_is_taken_out_of_dx_and_in_again(any_page: Page, scene: Scen
     scene.settle()
     any_page.goto(f"/incidents/{name}")
     any_page.get_by_role("button", name="Take out of DX").click()
+    told(any_page, "Corrected.")
     wait_until(lambda: scene.held(name) is None, what="its deletion")
     badge(any_page, "taken out")
     expect(any_page.get_by_text("Taken out of DX: an operator excluded it")).to_be_visible()
@@ -101,6 +102,7 @@ def test_what_the_policy_leaves_out_is_taken_in(any_page: Page, scene: Scene, na
     expect(any_page.get_by_text("Not in DX: include is false")).to_be_visible()
     assert scene.held(name) is None
     any_page.get_by_role("button", name="Take into DX").click()
+    told(any_page, "Corrected.")
     wait_until(lambda: scene.held(name), what="delivery")
     badge(any_page, "in DX")
 
