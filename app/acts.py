@@ -1,6 +1,6 @@
 """What operators do, by dashboard, API or command line; every act is recorded in its own transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, select
@@ -16,6 +16,8 @@ from app.store.acts import Act
 from app.store.incidents import BACKGROUND, LIVE
 from app.store.tables import incidents as table
 from mappers.observation import Nanoseconds
+
+_PAGE = 500
 
 
 class Acts:
@@ -39,7 +41,12 @@ class Acts:
 
     def redeliver(self, references: Sequence[str]) -> set[str]:
         """Send these incidents again; return those that are not known."""
-        return set(references) - self._redeliver([table.c.reference_id.in_(references)], LIVE)
+        known: set[str] = set()
+        for connection, found in self._redeliver([table.c.reference_id.in_(references)], LIVE):
+            for each in sorted(found - known):
+                self._record(connection, "redeliver", each)
+            known |= found
+        return set(references) - known
 
     def redeliver_all(
         self, *, parked: bool = False, since: Nanoseconds | None = None, source: str | None = None
@@ -52,7 +59,12 @@ class Acts:
             where.append(table.c.source == source)
         told = {"parked": parked or None, "since": since and timestamp(since), "source": source}
         about = " ".join(f"{key}={value}" for key, value in told.items() if value) or "all"
-        return len(self._redeliver(where, BACKGROUND, about))
+        known: set[str] = set()
+        for connection, found in self._redeliver(where, BACKGROUND):
+            if not known:
+                self._record(connection, "redeliver", about)
+            known |= found
+        return len(known)
 
     def refold(self, event_id: int) -> None:
         """Map an event again that led to no incident; raise UnknownError where there is none such."""
@@ -80,13 +92,19 @@ class Acts:
         """Take the corrections of an incident back; raise OverrideError where it is not known."""
         self._corrections.clear(reference_id, source)
 
-    def _redeliver(self, where: Sequence[Any], lane: int, about: str = "") -> set[str]:
-        with self._engine.begin() as connection:
-            known = set(connection.execute(select(table.c.reference_id).where(*where)).scalars())
-            deliveries.redeliver(connection, *where, lane=lane)
-            for each in [about] if about else sorted(known):
-                self._record(connection, "redeliver", each)
-        return known
+    def _redeliver(self, where: Sequence[Any], lane: int) -> Iterator[tuple[Connection, set[str]]]:
+        """Redeliver page by page, so that nobody waits long; yield each one's transaction and references.
+
+        There is at least one page, perhaps an empty one.
+        """
+        pages = select(table.c.id, table.c.reference_id).where(*where).order_by(table.c.id).limit(_PAGE)
+        last, found = 0, _PAGE
+        while found == _PAGE:
+            with self._engine.begin() as connection:
+                page = connection.execute(pages.where(table.c.id > last)).all()
+                deliveries.redeliver(connection, table.c.id.in_([row.id for row in page]), lane=lane)
+                yield connection, {row.reference_id for row in page}
+            last, found = page[-1].id if page else 0, len(page)
 
     def _record(self, connection: Connection, act: str, about: str = "") -> None:
         acts.record(connection, Act(self._clock.wall(), self._by, act, about))

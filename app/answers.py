@@ -14,7 +14,8 @@ import orjson
 
 AUTH_ERRORS = frozenset({"not_authed", "invalid_auth", "account_inactive"})
 _NOT_NOW = frozenset({408, 429})
-_GATEWAY_TIMEOUT = 504
+_GATEWAY_TIMEOUT = frozenset({504, 524})
+"""A gateway has given up waiting; 524 is Cloudflare's (developers.cloudflare.com/support, 5xx errors)."""
 _UNAUTHORIZED = 401
 _SECONDS_LIMIT = 900.0  # the longest back-off: no answer may stop the sender for longer
 _WORDS_LIMIT = 500
@@ -48,7 +49,7 @@ def classify(status: int, retry_after: str | None, body: bytes, now: datetime) -
         return Answer("confirmed", "ok", status=status)
     if status in _NOT_NOW or status >= 500 or 300 <= status < 400 or not said:
         wait = seconds(retry_after, now)
-        return Answer("not_now", f"http_{status}", words, status, wait, unfinished=status == _GATEWAY_TIMEOUT)
+        return Answer("not_now", f"http_{status}", words, status, wait, unfinished=status in _GATEWAY_TIMEOUT)
     if code in AUTH_ERRORS or status == _UNAUTHORIZED:
         return Answer("unauthorised", code or f"http_{status}", words, status)
     return Answer("refused", code or f"http_{status}", words, status)

@@ -58,10 +58,9 @@ class Deliverer:
         return self._in_flight == 0
 
     def has_work(self) -> bool:
-        """Whether anything is due, under way, or leased by somebody."""
+        """Whether anything is to be sent, now or later, or is under way."""
         with self._reading.begin() as connection:
-            due = claims.is_due(connection, self._clock.wall())
-            return due or self._in_flight > 0 or bool(claims.leases(connection))
+            return self._in_flight > 0 or claims.is_anything_left(connection)
 
     def stop(self) -> None:
         """Begin no further call; those under way go on, and `settle` takes their answers."""
@@ -101,6 +100,7 @@ class Deliverer:
             state, brought = self._settle(connection, row.sender)
             self._callers.is_open = state.state == "running" and not row.paused
             begin = self._claim(connection, replace(row, sender=state), room)
+        _report(row.sender, state, self._answered)
         metrics.settled(self._answered, brought, self._clock.wall())
         worked = bool(self._answered or begin)
         self._in_flight += len(begin) - len(self._answered)
@@ -124,11 +124,12 @@ class Deliverer:
             return before, []
         now, after = self._clock.wall(), before
         claimed = [each if isinstance(each, Claim) else each.claim for each in self._answered]
-        settlement = Settlement(connection, claimed, self._random, now)
+        settlement = Settlement(connection, claimed, before.refused, self._random, now)
         brought = awaited(connection, _confirmed(self._answered))
         for result in self._answered:
             if isinstance(result, Claim):
                 settlement.give_back(result)
+                after = replace(after, next_probe_at=now) if result.probe else after
             else:
                 after = _take_in(settlement, after, result, now)
         settlement.write()
@@ -157,13 +158,9 @@ def _take_in(settlement: Settlement, before: retry.Sender, call: Call, now: int)
         after = retry.answered(before, now)
     else:
         after = retry.learn(before, call.answer, call.claim.incident_id, probe=call.claim.probe, now=now)
-    if after.state != before.state:
-        told = {"was": before.state, "reason": after.reason, "do": _REMEDIES[after.state]}
-        log.warning("sender state changed", state=after.state, **told)
     settlement.record(call, after)
     if after.state == "held" and call.answer.meaning == "refused" and _is_everybodys(before, after):
         settlement.unpark(after.refused)
-    _report(call)
     return after
 
 
@@ -197,7 +194,17 @@ def _free_slots(row: sender.Row, room: int, to: Destination) -> list[Slot]:
     return [Slot(now + delay, delay / SECOND) for delay in delays if delay <= horizon]
 
 
-def _report(call: Call) -> None:
+def _report(before: retry.Sender, after: retry.Sender, answered: Iterable[Call | Claim]) -> None:
+    """Log what is settled by now, and so once."""
+    for each in answered:
+        if isinstance(each, Call):
+            _report_call(each)
+    if after.state != before.state:
+        told = {"was": before.state, "reason": after.reason, "do": _REMEDIES[after.state]}
+        log.warning("sender state changed", state=after.state, **told)
+
+
+def _report_call(call: Call) -> None:
     answer = call.answer
     say = log.info if answer.meaning == "confirmed" else log.warning
     say(

@@ -187,11 +187,12 @@ def create_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
     def beat() -> None:
         with engine.begin() as connection:
             sender.beat(connection, name, clock.wall())
+            sender.end_idle_probing(connection, clock.wall())
 
     def start() -> None:
         with engine.begin() as connection:
+            applied = in_force.in_transaction(connection, clock.wall())  # before the sender, as everywhere
             sender.start(connection, paused=settings.start_paused)
-            applied = in_force.in_transaction(connection, clock.wall())
         if applied.digest != digest(settings.policy):
             log.warning("bridge.toml is not in force", do="dx-bridge plan, then dx-bridge apply")
 

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from app.overdue import Watch, watched
 from app.secret import Secret
 
+IDLE_SECONDS = 30.0
+"""A connection unused for so long may have been forgotten by a NAT or firewall on its way, without a word."""
 _current = threading.local()
 
 
@@ -57,6 +60,16 @@ class Authorization(AuthBase):
 
 
 class _Session(requests.Session):
+    _used_at = 0.0
+
+    def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        """Send a request, on a new connection if the last one was begun long ago."""
+        now = time.monotonic()
+        if now - self._used_at > IDLE_SECONDS:
+            self.close()
+        self._used_at = now
+        return super().send(request, **how)
+
     def get_redirect_target(self, _: requests.Response) -> None:
         """Return None: requests would read a redirection's whole body and parse where it leads."""
 

@@ -3,7 +3,9 @@
 from importlib import import_module
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
+from app.cli.common import fail, in_words
 from app.version import VERSION
 
 _COMMANDS = (
@@ -37,6 +39,13 @@ class _Commands(click.Group):
             return None
         command: click.Command = import_module(f"app.cli.{name}").command
         return command
+
+    def invoke(self, context: click.Context) -> object:
+        """Run a command; a database that fails on the way is told in words, not as a traceback."""
+        try:
+            return super().invoke(context)
+        except SQLAlchemyError as error:
+            fail(f"The database failed: {in_words(error)}")
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

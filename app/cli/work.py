@@ -16,12 +16,12 @@ log = structlog.get_logger()
 
 
 @click.command("work")
-@click.option("--drain", is_flag=True, help="End when nothing is left to fold or due.")
+@click.option("--drain", is_flag=True, help="End when nothing is left to fold or to send.")
 def command(drain: bool) -> None:
     """Fold received events and deliver due incidents, without serving webhooks.
 
     Any number of these may share one PostgreSQL. SIGTERM lets the calls under way end first. --drain
-    waits while the sender is paused or DX is away.
+    waits while the sender is paused or DX is away, and for incidents in back-off.
     """
     settings = settings_or_exit()
     on_stop(lambda: sys.exit(0))

@@ -51,9 +51,10 @@ def claim(
 ) -> list[Claim]:
     """Lease the `limit` incidents longest due; as a probe, those least recently tried.
 
+    What has waited out its back-off comes first, one at a time: changes at the full pace must not shut it out.
     Each is in doubt, and the keys of its body are among those ever sent, before the call begins.
     """
-    rows = connection.execute(_BY_TRIAL if probe else _BY_DUE, {"most": limit, **_times(now)}).all()
+    rows = _claimable(connection, limit, now, probe=probe)
     moved = {row.id for row in rows if row.destination not in (None, destination)}
     spared = {row.id for row in rows if row.id in moved and (row.kept or row.action == "delete")}
     for ids, values in ((moved, {**NOTHING_THERE, "destination": destination}), (spared, SPARED)):
@@ -63,6 +64,11 @@ def claim(
     if found:
         connection.execute(_LEASED, [_leased(row, each, destination, now) for row, each in found])
     return [each for _, each in found]
+
+
+def is_anything_left(connection: Connection) -> bool:
+    """Whether anything is to be sent, now or after a back-off, or may be on its way."""
+    return any(connection.execute(statement).first() for statement in (_ANY_WAITING, _ANY_LEASED))
 
 
 def leases(connection: Connection) -> set[str]:
@@ -107,7 +113,12 @@ _BY_DUE = _CLAIMABLE.order_by(incidents.c.lane, incidents.c.due_at, incidents.c.
 _BY_TRIAL = _CLAIMABLE.order_by(
     incidents.c.tried_at.asc().nulls_first(), incidents.c.lane, incidents.c.due_at, incidents.c.id
 )
+_BACK = _CLAIMABLE.where(
+    incidents.c.lane == 0, incidents.c.due_at > 0, incidents.c.due_at <= bindparam("now")
+).order_by(incidents.c.due_at)
 _ANY_DUE = select(incidents.c.id).where(_WAITING, _DUE).limit(1)
+_ANY_WAITING = select(incidents.c.id).where(_WAITING).limit(1)
+_ANY_LEASED = select(incidents.c.id).where(incidents.c.lease.is_not(None)).limit(1)
 _LEASED = (
     update(incidents)
     .where(incidents.c.id == bindparam("row_id"))
@@ -118,6 +129,14 @@ _LEASED = (
         }
     )
 )
+
+
+def _claimable(connection: Connection, limit: int, now: Nanoseconds, *, probe: bool) -> list[Any]:
+    most, times = {"most": limit}, _times(now)
+    if probe:
+        return list(connection.execute(_BY_TRIAL, most | times))
+    found = [*connection.execute(_BACK, {"most": 1} | times), *connection.execute(_BY_DUE, most | times)]
+    return list({row.id: row for row in found}.values())[:limit]
 
 
 def _times(now: Nanoseconds) -> dict[str, Nanoseconds]:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.retry import Sender
-from app.store.tables import beats, sender
+from app.store.tables import beats, incidents, sender
 from mappers.observation import Nanoseconds
 
 _READY = "ready"
@@ -104,6 +104,22 @@ def resume(connection: Connection) -> None:
     was = connection.execute(_LOCKED).one().paused
     by = {"start": "resumed", "operator, resumed": "resumed", "operator": ""}
     connection.execute(update(sender).values(paused=by.get(was, was), next_probe_at=0))
+
+
+def end_idle_probing(connection: Connection, now: Nanoseconds) -> None:
+    """Let the sender run where there is nothing to probe DX with; the next incident will show how DX is."""
+    waiting, called = (
+        incidents.c.due_at.is_not(None) & incidents.c.lease.is_(None),
+        incidents.c.lease.is_not(None),
+    )
+    idle = (
+        sender.c.state == "probing",
+        sender.c.next_probe_at <= now,
+        ~exists().where(waiting),
+        ~exists().where(called),
+    )
+    running = {"state": "running", "reason": "", "since": now, "probes": 0}
+    connection.execute(update(sender).where(*idle).values(**running))
 
 
 def is_purge_due(connection: Connection, now: Nanoseconds, every: Nanoseconds) -> bool:

@@ -76,14 +76,19 @@ class Settlement:
     """The answers to some claims, taken in one after the other in a transaction, and written at its end."""
 
     def __init__(
-        self, connection: Connection, claims: Iterable[Claim], random: Random, now: Nanoseconds
+        self,
+        connection: Connection,
+        claims: Iterable[Claim],
+        refused: Iterable[int],
+        random: Random,
+        now: Nanoseconds,
     ) -> None:
-        """Lock all that may be touched: the incidents of these claims, and those suspected before."""
+        """Lock all that may be touched: the incidents of these claims, those `refused` in a row, and the suspects."""
         self._connection, self._random, self._now = connection, random, now
-        self._held = {each.id: each for each in _touched(connection, [each.incident_id for each in claims])}
+        ids = {*refused, *(each.incident_id for each in claims)}
+        self._held = {each.id: each for each in _touched(connection, list(ids))}
         self._changed: dict[int, _Incident] = {}
         self._calls: list[dict[str, object]] = []
-        self._unparked: set[int] = set()
 
     def record(self, call: Call, sender: retry.Sender) -> None:
         """Record a call, and let its answer decide about its incident; `sender` has learnt from it already."""
@@ -107,12 +112,9 @@ class Settlement:
 
     def unpark(self, incident_ids: Iterable[int]) -> None:
         """Make parked incidents due again: what refused them was not about them."""
-        for number in incident_ids:
-            row = self._held.get(number)
-            if row is None:
-                self._unparked.add(number)
-            elif row.parked is not None:
-                self._changed[number] = row
+        for row in map(self._held.get, incident_ids):
+            if row is not None and row.parked is not None:
+                self._changed[row.id] = row
                 row.change(parked=None, due_at=0)
 
     def write(self) -> None:
@@ -121,9 +123,6 @@ class Settlement:
             self._connection.execute(_UPDATE, [_written(row) for row in self._changed.values()])
         if self._calls:
             self._connection.execute(insert(calls), self._calls)
-        if self._unparked:
-            parked = incidents.c.id.in_(self._unparked) & incidents.c.parked.is_not(None)
-            self._connection.execute(update(incidents).where(parked).values(parked=None, due_at=0))
 
     def _take(self, claimed: Claim) -> _Incident:
         row = self._changed[claimed.incident_id] = self._held[claimed.incident_id]

@@ -129,7 +129,7 @@ class Play:
                 settlement.write()
 
     def _settlement(self, connection: Connection, claims: Sequence[Claim] = ()) -> Settlement:
-        return Settlement(connection, claims, self.random, self.now)
+        return Settlement(connection, claims, (), self.random, self.now)
 
     def settle_late(self, answered: list[tuple[Claim, Outcome]]) -> None:
         """Settle answers to claims that were lost."""

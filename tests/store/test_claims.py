@@ -339,3 +339,23 @@ def test_a_lease_of_a_timed_out_call_is_waited_out(world, seconds):
     world.time.pass_by(seconds)
     deliverer.free_dead_leases()
     assert len(deliverer.claim()) == (seconds > LEASE_SECONDS)
+
+
+def test_what_has_waited_out_its_back_off_is_not_shut_out(world):
+    """With more changes at hand than may be called, an incident after its back-off has its turn."""
+    ids = [world.want(f"Q{number}") for number in range(8)]
+    with world.engine.begin() as connection:
+        last = tables.incidents.c.id == ids[-1]
+        connection.execute(update(tables.incidents).where(last).values(due_at=world.time.wall - 1))
+    claimed = [claim.incident_id for claim in world.deliverer(concurrency=2).claim()]
+    assert claimed == [ids[-1], ids[0]]
+
+
+def test_a_back_off_is_work_left(world):
+    """`work --drain` does not end while an incident waits to be tried again."""
+    world.want("Q1")
+    deliverer = world.deliverer()
+    deliverer.deliver(BUSY)
+    with world.engine.begin() as connection:
+        connection.execute(update(tables.incidents).values(due_at=world.time.wall + 60 * SECOND))
+    assert deliverer.has_work()

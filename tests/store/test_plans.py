@@ -81,7 +81,7 @@ def full_scans(found: list[str]) -> list[str]:
 
 def settle_one(connection):
     claim = claims.claim(connection, 1, URL, START, probe=False)[0]
-    answers = Settlement(connection, [claim], Random(0), START)
+    answers = Settlement(connection, [claim], [], Random(0), START)
     answers.record(Call(claim, CONFIRMED.answer, START, 1), Sender())
     answers.write()
 
@@ -146,7 +146,7 @@ def test_locking_for_a_settle_reads_no_table(planned):
     """Settling reads and locks the answered incidents and the suspects, found by index."""
     claimed = planned.deliverer().claim()
     assert len(claimed) == 4
-    assert full_scans(plans(planned, lambda c: Settlement(c, claimed, Random(0), START))) == []
+    assert full_scans(plans(planned, lambda c: Settlement(c, claimed, [], Random(0), START))) == []
 
 
 def test_a_page_of_incidents_is_read_alone(planned):

@@ -1,8 +1,10 @@
 """The sender: whose fault a failure is, who is tried while DX is down, and what goes once it is back."""
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
+from structlog.testing import capture_logs
 
+from app.errors import DatabaseNotReadyError
 from app.store import deliveries, sender, tables
 from mappers.fields import SECOND
 from tests.store.dx import BUSY, CONFIRMED, PATIENCE, REFUSED, TIMEOUT, UNAUTHORISED, UNREACHABLE
@@ -290,3 +292,76 @@ def test_a_redelivery_leaves_what_is_due_in_its_lane(world, engine):
     with engine.begin() as connection:
         deliveries.redeliver(connection, lane=1)
     assert world.row("Q1").lane == 0
+
+
+def end_idle_probing(world):
+    with world.engine.begin() as connection:
+        sender.end_idle_probing(connection, world.time.wall)
+    return world.sender.state
+
+
+def test_a_sender_without_anything_to_probe_with_runs(world):
+    """When the only incident that failed is left out meanwhile, the sender does not stay `probing` for ever."""
+    world.want("Q1")
+    world.deliverer().deliver(UNREACHABLE)
+    assert end_idle_probing(world) == "probing"
+    world.want("Q1", action="none")
+    assert end_idle_probing(world) == "running"
+
+
+def test_a_probe_under_way_keeps_the_sender_probing(world):
+    """What has been claimed may still tell how DX is."""
+    world.want("Q1")
+    deliverer = world.deliverer()
+    deliverer.deliver(UNREACHABLE)
+    deliverer.claim()
+    assert end_idle_probing(world) == "probing"
+
+
+def test_a_wait_asked_for_is_kept_with_nothing_left_to_send(world):
+    """A `Retry-After` holds for what comes next, too."""
+    world.want("Q1")
+    world.deliverer().deliver(PATIENCE)
+    world.want("Q1", action="none")
+    assert end_idle_probing(world) == "probing"
+    world.time.pass_by(120)
+    assert end_idle_probing(world) == "running"
+
+
+def test_a_held_sender_is_let_alone(world):
+    """A refused token stays refused, whatever there is to send."""
+    world.want("Q1")
+    world.deliverer().deliver(UNAUTHORISED)
+    world.want("Q1", action="none")
+    assert end_idle_probing(world) == "held"
+
+
+def test_a_probe_given_back_is_followed_at_once(world):
+    """A process that stops before its probe begins leaves the next one to another, without a wait."""
+    want(world, 3)
+    one, other = world.deliverer(concurrency=1), world.deliverer()
+    one.deliver(BUSY)
+    one.claim()
+    one.waits.stopped = True
+    one.call()
+    one.settle()
+    assert len(other.claim()) == 1
+
+
+def test_a_settlement_that_is_repeated_is_logged_once(world):
+    """A call is logged when its answer is in the database."""
+    world.want("Q1")
+    deliverer = world.deliverer()
+    deliverer.claim()
+    deliverer.call()
+
+    def fail(_):
+        raise DatabaseNotReadyError
+
+    with capture_logs() as logs:
+        event.listen(world.engine, "commit", fail)
+        with pytest.raises(DatabaseNotReadyError):
+            deliverer.settle()
+        event.remove(world.engine, "commit", fail)
+        assert deliverer.settle()
+    assert [line["event"] for line in logs].count("call to DX") == 1

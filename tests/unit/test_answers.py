@@ -131,9 +131,11 @@ def test_a_long_message_is_cut() -> None:
     assert (len(given.code), len(given.words)) == (100, 500)
 
 
-@pytest.mark.parametrize(("status", "unfinished"), [(504, True), (500, False), (503, False), (408, False)])
+@pytest.mark.parametrize(
+    ("status", "unfinished"), [(504, True), (524, True), (500, False), (503, False), (408, False)]
+)
 def test_only_a_gateways_time_out_leaves_dx_at_work(status: int, unfinished: bool) -> None:
-    """After a 504 the call may still be applied later."""
+    """After a 504, or Cloudflare's 524, the call may still be applied later."""
     assert answer(status, PAGE).unfinished is unfinished
 
 
