@@ -128,8 +128,10 @@ class Play:
                     settlement.record(Call(claim, outcome.answer, self.now, 5), Sender())
                 settlement.write()
 
-    def _settlement(self, connection: Connection, claims: Sequence[Claim] = ()) -> Settlement:
-        return Settlement(connection, claims, (), self.random, self.now)
+    def _settlement(
+        self, connection: Connection, claims: Sequence[Claim] = (), refused: Sequence[int] = ()
+    ) -> Settlement:
+        return Settlement(connection, claims, refused, self.random, self.now)
 
     def settle_late(self, answered: list[tuple[Claim, Outcome]]) -> None:
         """Settle answers to claims that were lost."""
@@ -150,8 +152,9 @@ class Play:
         refused = [number for number, each in self.by_id.items() if "refused" in each.calls]
         with self.engine.begin() as connection:
             for start in range(0, len(refused), _PORTION):
-                settlement = self._settlement(connection)
-                settlement.unpark(refused[start : start + _PORTION])
+                portion = refused[start : start + _PORTION]
+                settlement = self._settlement(connection, refused=portion)
+                settlement.unpark(portion)
                 settlement.write()
 
     def wrong(self) -> list[Scenario]:
