@@ -137,7 +137,7 @@ def served(container):
     yield container, process
     if process.poll() is None:
         process.kill()
-    process.communicate()
+    process.communicate(timeout=60)  # its children hold the pipe until they have ended, too
 
 
 def test_the_image_holds_the_program_and_nothing_else(container):
