@@ -1,7 +1,6 @@
 """`dx-bridge work`: the pipeline alone."""
 
 import os
-import sys
 
 import click
 import structlog
@@ -24,7 +23,9 @@ def command(drain: bool) -> None:
     waits while the sender is paused or DX is away, and for incidents in back-off.
     """
     settings = settings_or_exit()
-    on_stop(lambda: sys.exit(0))
+    on_stop(
+        lambda: os._exit(0)
+    )  # an exception could be lost in a callback of the start, and with it the stop
     end_with_parent()
     sentry.start(settings)
     tracing.start()
