@@ -1,5 +1,6 @@
 """`dx-bridge serve`: the whole bridge on one machine."""
 
+import os
 import sys
 
 import click
@@ -20,7 +21,7 @@ def command(bind: str | None, web_only: bool) -> None:
     SIGTERM ends it in order: requests and calls under way are finished first.
     """
     settings = settings_or_exit()
-    on_stop(lambda: sys.exit(0))
+    on_stop(lambda: os._exit(0))  # an exception could be lost in a callback of the start
     migrated_or_exit(settings)
     children = [Child("web", _gunicorn(settings, bind))]
     if not web_only:
